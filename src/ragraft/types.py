@@ -1,0 +1,377 @@
+"""The values that cross module borders: frozen, slotted, keyword-only. They hold data and tiny derived properties only.
+
+Conventions: seconds are floats, token counts are ints, `None` in a `Score` means *unscored* and carries a reason.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Task = Literal["answer", "classify"]
+ArmName = Literal["base", "quote", "rag", "tuned", "tuned+rag", "raft"]
+SplitName = Literal["train", "dev", "test"]
+Role = Literal["system", "user", "assistant"]
+
+ARMS: tuple[ArmName, ...] = ("base", "quote", "rag", "tuned", "tuned+rag", "raft")
+EVERYONE = "everyone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """Who asks. `user` and every entry of `groups` are matched against a document's reader list; `everyone` is implied."""
+
+    user: str
+    groups: frozenset[str] = frozenset()
+
+    @property
+    def names(self) -> frozenset[str]:
+        return self.groups | {self.user, EVERYONE}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One source file as Markdown. `id` is its path relative to the documents folder, with forward slashes."""
+
+    id: str
+    title: str
+    text: str
+    hash: str
+    readers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """A source that could not be read, with the reason in plain words."""
+
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """A piece of a document: the unit of retrieval. `heading` is the path of headings above it, joined by ` › `."""
+
+    id: str
+    document: str
+    title: str
+    heading: str
+    text: str
+    position: int
+    tokens: int
+    readers: tuple[str, ...]
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """A chunk found for one request. `score` is the fused score that ranked it; the parts say why.
+
+    Ranks start at 1; `None` means that this half of the search did not return the chunk.
+    """
+
+    chunk: Chunk
+    rank: int
+    score: float
+    bm25: float | None = None
+    bm25_rank: int | None = None
+    cosine: float | None = None
+    cosine_rank: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One labelled question. For `classify`, `question` is the text and `answers[0]` the label.
+
+    `must_include`: facts that a right answer holds; each fact is a tuple of accepted spellings.
+    `documents`: ids of the documents that hold the answer; empty where unknown or unanswerable.
+    `human` marks a truth written by a person (False: synthetic).
+    """
+
+    id: str
+    question: str
+    answers: tuple[str, ...]
+    must_include: tuple[tuple[str, ...], ...] = ()
+    documents: tuple[str, ...] = ()
+    group: str
+    answerable: bool = True
+    human: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One question to a system, without any truth about its answer."""
+
+    question: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """What a generator reads. `passages[i]` is cited as `[i+1]`; `dropped` counts those that did not fit."""
+
+    messages: tuple[Message, ...]
+    passages: tuple[Passage, ...] = ()
+    dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """What a generator wrote. `first_token_seconds` is None where the backend cannot tell."""
+
+    text: str
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float
+    first_token_seconds: float | None = None
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Citation:
+    """A passage that an answer names. It always resolves: `number` is the passage's place in the prompt, from 1."""
+
+    number: int
+    chunk: str
+    document: str
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timings:
+    """Seconds by stage for one request. In a batch, a shared stage's time is divided among its requests."""
+
+    retrieve: float = 0.0
+    generate: float = 0.0
+    first_token: float | None = None
+
+    @property
+    def total(self) -> float:
+        return self.retrieve + self.generate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A system's answer. `text` has no citation markers; `invented` counts markers that named no passage.
+
+    `confidence` in [0, 1] where the system has one (classify, quote), else None.
+    """
+
+    text: str
+    raw: str
+    refused: bool
+    citations: tuple[Citation, ...] = ()
+    invented: int = 0
+    passages: tuple[Passage, ...] = ()
+    dropped: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    timings: Timings = Timings()
+    index_version: int | None = None
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A case that did not get an answer. `retryable`: a later run should try it again."""
+
+    stage: str
+    message: str
+    retryable: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingRow:
+    """One supervised example: loss falls on `target` only. `documents` is the lineage; `oracle` says whether the
+    passages in the prompt hold the answer (None for closed-book rows)."""
+
+    id: str
+    example: str
+    messages: tuple[Message, ...]
+    target: str
+    kind: Literal["closed-book", "raft"]
+    oracle: bool | None = None
+    documents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurvePoint:
+    """One evaluation during training: mean loss per answer token on train (since the last point) and on dev."""
+
+    step: int
+    epoch: float
+    train_loss: float
+    dev_loss: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adapter:
+    """A trained change to a base model. `path` is a directory; `curve` the learning curve; `best_step` the kept checkpoint."""
+
+    path: str
+    base: str
+    fingerprint: str
+    rows: int
+    dev_rows: int
+    tokens: int
+    seconds: float
+    best_step: int
+    curve: tuple[CurvePoint, ...]
+    documents: tuple[str, ...] = ()
+    stopped_early: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """One measured number for one case; `value` None means unscored and `reason` says why."""
+
+    name: str
+    value: float | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseResult:
+    """One test example put to one arm."""
+
+    example: str
+    group: str
+    outcome: Answer | Failure
+    scores: tuple[Score, ...] = ()
+
+    def value(self, name: str) -> float | None:
+        return next((s.value for s in self.scores if s.name == name), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """Every case of one arm, in the order of the test split."""
+
+    arm: ArmName
+    fingerprint: str
+    cases: tuple[CaseResult, ...]
+
+    @property
+    def failed(self) -> int:
+        return sum(isinstance(c.outcome, Failure) for c in self.cases)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A mean over `n` scored cases with a 95 % interval clustered by group; `unscored` and `failed` are not in the mean.
+
+    `mean` is None when no case was scored.
+    """
+
+    metric: str
+    mean: float | None
+    low: float | None
+    high: float | None
+    n: int
+    unscored: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairTest:
+    """Two arms on the same cases: mean(a) - mean(b), its 95 % interval, and p before and after Holm's adjustment."""
+
+    a: ArmName
+    b: ArmName
+    metric: str
+    n: int
+    clusters: int
+    difference: float
+    low: float
+    high: float
+    p: float
+    p_adjusted: float
+    test: Literal["permutation", "mcnemar"]
+    detectable: float
+    """Smallest true difference found with probability 0.8 at the 5 % level by a split of this size (paired, clustered)."""
+
+    @property
+    def decisive(self) -> bool:
+        return self.p_adjusted < 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What an arm costs by the config's prices. Currency is the config's; None where nothing was measured."""
+
+    build: float
+    per_1000: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmSummary:
+    """Everything the comparison says of one arm. `build_seconds` is index plus tuning as measured when they were built."""
+
+    arm: ArmName
+    estimates: tuple[Estimate, ...]
+    p50_ms: float | None
+    p95_ms: float | None
+    build_seconds: float
+    prompt_tokens: float
+    completion_tokens: float
+    passages_dropped: int
+    cost: Cost
+    failed: int
+    n: int
+
+    def estimate(self, metric: str) -> Estimate | None:
+        return next((e for e in self.estimates if e.metric == metric), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotApplicable:
+    """An arm that does not exist for this task or project, and why."""
+
+    arm: ArmName
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """All arms on one test split. `metric` is the primary one, on which the pair tests are made."""
+
+    metric: str
+    n: int
+    clusters: int
+    arms: tuple[ArmSummary, ...]
+    pairs: tuple[PairTest, ...]
+    not_applicable: tuple[NotApplicable, ...] = ()
+
+    def summary(self, arm: ArmName) -> ArmSummary:
+        return next(s for s in self.arms if s.arm == arm)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exclusion:
+    """An arm ruled out by a hard constraint, in one plain sentence with the figure."""
+
+    arm: ArmName
+    constraint: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recommendation:
+    """`one`: `arm` is the best. `tie`: `arm` is the cheapest of `tied`. `undecided`: `arm` is None.
+
+    `examples_needed`: further test examples (estimate) that would settle it; None where more would not help.
+    """
+
+    outcome: Literal["one", "tie", "undecided"]
+    arm: ArmName | None
+    tied: tuple[ArmName, ...] = ()
+    headline: str
+    reasons: tuple[str, ...] = ()
+    excluded: tuple[Exclusion, ...] = ()
+    examples_needed: int | None = None
+    caveats: tuple[str, ...] = field(default=())
