@@ -72,8 +72,11 @@ def split_citations(text: str) -> tuple[str, tuple[int, ...]]:
 
 
 def is_refusal(text: str) -> bool:
-    """Whether a text declines to answer: our own refusal sentence, or the common wordings of other models."""
-    return bool(_REFUSALS.search(text)) or not text.strip()
+    """Whether a text declines to answer: our own refusal sentence, or the common wordings of other models.
+
+    An empty text is not a refusal: it is an answer that says nothing, and scores as one.
+    """
+    return bool(_REFUSALS.search(text))
 
 
 _REFUSALS = re.compile(
