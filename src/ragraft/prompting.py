@@ -50,7 +50,9 @@ def fit(
         prompt = render(request, passages[:kept], style=style)
         if count(prompt) <= limit:
             return Prompt(messages=prompt.messages, passages=prompt.passages, dropped=len(passages) - kept)
-    raise DataError(f"question of {len(request.question)} characters is longer than the model's {limit} prompt tokens: shorten it")
+    raise DataError(
+        f"question of {len(request.question)} characters is longer than the model's {limit} prompt tokens: shorten it"
+    )
 
 
 def passage_text(passage: Passage) -> str:

@@ -99,6 +99,44 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SyncReport:
+    """What one sync did to the index. Counts are documents; `chunks` and `tokens` are those written."""
+
+    added: int
+    changed: int
+    unchanged: int
+    removed: int
+    skipped: tuple[Skipped, ...]
+    documents: int
+    chunks: int
+    tokens: int
+    seconds: float
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NearDuplicate:
+    """Two examples whose questions are alike (`similarity` = cosine of their embeddings)."""
+
+    a: str
+    b: str
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """Train, dev and the sealed test split, by group. `joined`: near-duplicate pairs of different groups, whose groups
+    were kept together so that no pair straddles splits; `straddling` counts the pairs that still do (0)."""
+
+    train: tuple[Example, ...]
+    dev: tuple[Example, ...]
+    test: tuple[Example, ...]
+    threshold: float
+    joined: tuple[NearDuplicate, ...] = ()
+    straddling: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One question to a system, without any truth about its answer."""
 
@@ -375,3 +413,54 @@ class Recommendation:
     excluded: tuple[Exclusion, ...] = ()
     examples_needed: int | None = None
     caveats: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """The judge against people on the same answers: Cohen's kappa over `n` labels."""
+
+    model: str
+    kappa: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TunedArm:
+    """The adapter behind an arm, for the report's learning curves."""
+
+    arm: ArmName
+    adapter: Adapter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fingerprints:
+    """What the run rests on: hashes that change when an input changes."""
+
+    config: str
+    documents: str
+    examples: str
+    split: str
+    embedder: str
+    generator: str
+    ragraft: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One `compare`, whole: what report.json holds and report.html shows. `test` gives the truth beside the answers."""
+
+    run: str
+    project: str
+    task: Task
+    made: str
+    seconds: float
+    currency: str
+    sync: SyncReport
+    split: Split
+    comparison: Comparison
+    recommendation: Recommendation
+    evaluations: tuple[Evaluation, ...]
+    tuned: tuple[TunedArm, ...]
+    fingerprints: Fingerprints
+    config_text: str
+    agreement: Agreement | None = None

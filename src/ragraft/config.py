@@ -1,0 +1,231 @@
+"""`ragraft.toml` -> a frozen `Config`. In: the project folder. Out: a `Config`, resolved once and hashed with each run.
+
+Unknown keys and wrong types raise `ConfigError` with the line and the nearest valid key. Secrets never stand here.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ragraft.errors import ConfigError
+from ragraft.types import ARMS, ArmName, Task
+
+CONFIG_NAME = "ragraft.toml"
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class ProjectSection(Section):
+    name: str = ""
+    task: Task = "answer"
+    seed: int = 7
+    instruction: str = "Answer briefly."
+    """Added to the system message of every arm, in training, evaluation and serving alike."""
+
+
+class AccessRule(Section):
+    path: str
+    """Glob over document ids; the last rule that matches wins."""
+    readers: tuple[str, ...]
+
+
+class DocumentsSection(Section):
+    root: str = "documents"
+    include: tuple[str, ...] = ("**/*",)
+    exclude: tuple[str, ...] = ()
+    readers: tuple[str, ...] = ()
+    """Who may read a document that no rule names. Empty: nobody. `["everyone"]`: all."""
+    rules: tuple[AccessRule, ...] = ()
+
+
+class ChunksSection(Section):
+    max_tokens: Annotated[int, Field(ge=32, le=510)] = 200
+    overlap_tokens: Annotated[int, Field(ge=0)] = 24
+
+
+class ExamplesSection(Section):
+    path: str = "examples.jsonl"
+    train: Fraction = 0.5
+    dev: Fraction = 0.15
+    test: Fraction = 0.35
+    near_duplicate: Fraction = 0.9
+    """Questions whose embeddings' cosine reaches this never straddle splits."""
+    skip_bad_lines: bool = False
+
+    @model_validator(mode="after")
+    def _sums_to_one(self) -> ExamplesSection:
+        if abs(self.train + self.dev + self.test - 1) > 1e-6 or self.test == 0:
+            raise ValueError(
+                f"train + dev + test must be 1 and test above 0, not {self.train} + {self.dev} + {self.test}"
+            )
+        return self
+
+
+class ModelsSection(Section):
+    embedder: str = "minilm"
+    generator: str = "pocket"
+    timeout_s: Annotated[float, Field(gt=0)] = 60.0
+    retries: Annotated[int, Field(ge=0)] = 4
+    concurrency: Positive = 8
+    price_in: Annotated[float, Field(ge=0)] = 0.0
+    """Price of one million prompt tokens of a remote generator."""
+    price_out: Annotated[float, Field(ge=0)] = 0.0
+    """Price of one million completion tokens of a remote generator."""
+
+
+class RetrievalSection(Section):
+    passages: Positive = 4
+    candidates: Positive = 100
+    """How many chunks each half of the search returns before fusion."""
+    bm25_weight: Fraction | None = None
+    """Weight of BM25 in the fusion; the vectors get the rest. None: the default of `retrieve.fusion`."""
+    language: str = "English"
+    stem: bool = True
+
+
+class TuningSection(Section):
+    rank: Positive = 16
+    alpha: Positive = 32
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-3
+    epochs: Positive = 8
+    batch_size: Positive = 8
+    max_tokens: Positive = 1024
+    patience: Positive = 2
+    """Evaluations on dev without improvement before training stops."""
+    distractors: Annotated[int, Field(ge=0)] = 3
+    without_oracle: Fraction = 0.2
+    """Share of `raft` rows whose oracle passages are left out; their target is the refusal."""
+
+
+class EvaluationSection(Section):
+    batch_size: Positive = 16
+    max_new_tokens: Positive = 96
+    user: str = "evaluation"
+    groups: tuple[str, ...] = ()
+    """The reader that asks the test questions: a user id and its groups (`everyone` is implied)."""
+    out_of_scope: str = "oos"
+    """The label of texts that belong to no class (`classify`)."""
+
+
+class CompareSection(Section):
+    arms: tuple[ArmName, ...] = ARMS
+    metric: str | None = None
+    """The primary metric. None: `correct` for `answer` (token F1 where no example has must_include), `accuracy` for `classify`."""
+
+
+class ConstraintsSection(Section):
+    must_cite: bool = False
+    max_p95_ms: Annotated[float, Field(gt=0)] | None = None
+    max_build_minutes: Annotated[float, Field(gt=0)] | None = None
+    max_cost_per_1000: Annotated[float, Field(ge=0)] | None = None
+    min_grounding: Fraction | None = None
+    max_false_refusal: Fraction | None = None
+
+
+class PricesSection(Section):
+    currency: str = "EUR"
+    cpu_hour: Annotated[float, Field(ge=0)] = 0.10
+    gpu_hour: Annotated[float, Field(ge=0)] = 3.00
+
+
+class JudgeSection(Section):
+    model: str | None = None
+    """An `openai:` model that judges answers. None: no judge."""
+    human_labels: str | None = None
+    """JSONL of {"example", "arm", "correct"} judged by people; gives the judge's agreement (Cohen's kappa)."""
+
+
+class Config(Section):
+    project: ProjectSection = ProjectSection()
+    documents: DocumentsSection = DocumentsSection()
+    chunks: ChunksSection = ChunksSection()
+    examples: ExamplesSection = ExamplesSection()
+    models: ModelsSection = ModelsSection()
+    retrieval: RetrievalSection = RetrievalSection()
+    tuning: TuningSection = TuningSection()
+    evaluation: EvaluationSection = EvaluationSection()
+    compare: CompareSection = CompareSection()
+    constraints: ConstraintsSection = ConstraintsSection()
+    prices: PricesSection = PricesSection()
+    judge: JudgeSection = JudgeSection()
+
+
+def load(folder: Path) -> Config:
+    """Read and check `folder/ragraft.toml`. Raises `ConfigError` naming the line and the remedy."""
+    path = folder / CONFIG_NAME
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such file; `ragraft init {folder}` makes a project")
+    try:
+        text = path.read_text(encoding="utf-8")
+        data = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+    return parse(data, text=text, place=str(path))
+
+
+def parse(data: dict[str, Any], *, text: str = "", place: str = CONFIG_NAME) -> Config:
+    """A `Config` from decoded TOML. `text` is the source, used to name line numbers in errors."""
+    try:
+        # TOML arrays arrive as lists; only sequence fields are tuples, so lax mode is confined to that conversion.
+        return Config.model_validate(_tuples(data))
+    except ValidationError as error:
+        raise ConfigError(f"{place}{_explain(error, text)}") from error
+
+
+def _tuples(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _tuples(v) for k, v in value.items()}
+    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
+
+
+def _explain(error: ValidationError, text: str) -> str:
+    first = error.errors()[0]
+    keys = [str(part) for part in first["loc"] if isinstance(part, str)]
+    name = ".".join(keys)
+    line = _line_of(keys, text)
+    where = f":{line}" if line else ""
+    if first["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(keys[-1], _valid_keys(keys[:-1]), n=1, cutoff=0.0)
+        return f"{where}: unknown key `{name}`; did you mean `{near[0]}`?" if near else f"{where}: unknown key `{name}`"
+    message = first["msg"].removeprefix("Value error, ")
+    given = "" if isinstance(first.get("input"), dict) else f", not {first.get('input')!r}"
+    return f"{where}: `{name}`: {message[0].lower() + message[1:]}{given}"
+
+
+def _valid_keys(path: list[str]) -> list[str]:
+    model: type[BaseModel] = Config
+    for key in path:
+        annotation = model.model_fields[key].annotation
+        inner = next(
+            (a for a in (annotation, *get_args(annotation)) if isinstance(a, type) and issubclass(a, BaseModel)), None
+        )
+        if inner is None:
+            return []
+        model = inner
+    return list(model.model_fields)
+
+
+def _line_of(keys: list[str], text: str) -> int | None:
+    """The line on which `section.key` stands, or its section's line; None when it is not found."""
+    section, found = "", None
+    for number, line in enumerate(text.splitlines(), start=1):
+        header = re.match(r"\s*\[{1,2}([^\]]+)\]", line)
+        if header:
+            section = header[1].strip()
+            found = number if section == ".".join(keys) or (found is None and section == ".".join(keys[:-1])) else found
+            continue
+        key = re.match(r'\s*"?([\w.-]+)"?\s*=', line)
+        if key and ".".join(filter(None, [section, key[1]])) == ".".join(keys):
+            return number
+    return found

@@ -1,0 +1,199 @@
+"""Where a project's state lives: the only module that knows the paths under `.ragraft/`.
+
+    .ragraft/
+      lock                       who works on the project now
+      index/                     the LanceDB store
+      stages/NAME/FINGERPRINT/   finished artifacts of one stage, manifest.json written last
+      evaluations/FINGERPRINT.jsonl   one finished case a line, appended as they finish
+      runs/ID/                   report.json, report.html, config.json
+
+Everything is written to a temporary name and renamed, so that a killed run leaves the old state or the new one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import fcntl
+import functools
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Generator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ragraft.errors import LockedError, StoreError
+
+T = TypeVar("T")
+STATE = ".ragraft"
+
+
+def fingerprint(*parts: object) -> str:
+    """Sixteen hex digits over the canonical JSON of dataclasses, pydantic models and plain values."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=_plain).encode()).hexdigest()[:16]
+
+
+def _plain(value: object) -> object:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")  # type: ignore[union-attr]
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)  # type: ignore[type-var]
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"cannot fingerprint {type(value).__name__}")
+
+
+@functools.cache
+def _adapter(kind: Any) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
+
+
+def to_json(value: object, kind: Any = None, *, indent: int | None = None) -> str:
+    """A dataclass (or a container of them, with `kind` given) as JSON."""
+    return _adapter(kind or type(value)).dump_json(value, indent=indent).decode()
+
+
+def from_json(kind: type[T], text: str | bytes) -> T:
+    """The inverse of `to_json`. Raises pydantic's `ValidationError` on foreign data."""
+    return _adapter(kind).validate_json(text)
+
+
+def write_atomic(path: Path, data: str | bytes) -> None:
+    """Write `data` to a temporary name beside `path`, flush it to disk, rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    raw = data.encode() if isinstance(data, str) else data
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(raw)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        Path(temporary).unlink(missing_ok=True)
+        raise disk_error(error, path) from error
+
+
+def disk_error(error: OSError, path: Path) -> StoreError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StoreError(
+            f"{path}: the disk is full; free some space and run the same command again, it continues where it was"
+        )
+    return StoreError(
+        f"{path}: cannot be written ({error.strerror}); check the folder's rights and run the same command again"
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Workspace:
+    """The state of the project in `root`."""
+
+    root: Path
+
+    @property
+    def state(self) -> Path:
+        return self.root / STATE
+
+    @property
+    def index(self) -> Path:
+        return self.state / "index"
+
+    def stage(self, name: str, key: str) -> Path:
+        return self.state / "stages" / name / key
+
+    def has_stage(self, name: str, key: str) -> bool:
+        return (self.stage(name, key) / "manifest.json").is_file()
+
+    def evaluation(self, key: str) -> Path:
+        return self.state / "evaluations" / f"{key}.jsonl"
+
+    def build_stage(self, name: str, key: str, build: Callable[[Path], None]) -> Path:
+        """The finished artifacts of a stage: loaded when they are there, else built by `build(folder)` and renamed.
+
+        A build that was interrupted finds its own leftovers in `folder` and may continue from them.
+        """
+        target = self.stage(name, key)
+        if self.has_stage(name, key):
+            return target
+        working = target.with_name(f".{key}.building")
+        try:
+            working.mkdir(parents=True, exist_ok=True)
+            build(working)
+            write_atomic(working / "manifest.json", json.dumps({"stage": name, "fingerprint": key, "made": now()}))
+            shutil.rmtree(target, ignore_errors=True)
+            working.rename(target)
+        except OSError as error:
+            raise disk_error(error, target) from error
+        return target
+
+    def new_run(self) -> Path:
+        """A fresh run directory, named by UTC time so that names sort by age."""
+        stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+        for suffix in ("", *(f"-{n}" for n in range(2, 100))):
+            path = self.state / "runs" / f"{stamp}{suffix}"
+            with contextlib.suppress(FileExistsError):
+                path.mkdir(parents=True)
+                return path
+        raise StoreError(f"{self.state / 'runs'}: more than 99 runs in one second")
+
+    def runs(self) -> list[Path]:
+        """Finished runs, newest first."""
+        return sorted((p.parent for p in (self.state / "runs").glob("*/report.json")), reverse=True)
+
+    @contextlib.contextmanager
+    def lock(self, purpose: str, *, wait: bool = False) -> Generator[None]:
+        """Hold the project for one writer. Raises `LockedError` naming the holder, unless `wait`."""
+        self.state.mkdir(parents=True, exist_ok=True)
+        with (self.state / "lock").open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                holder = file.read().strip() or "another process"
+                raise LockedError(f"{self.root}: {holder} works on this project; wait for it, or use --wait") from None
+            file.seek(0)
+            file.truncate()
+            file.write(f"`{purpose}` (process {os.getpid()}, since {time.strftime('%H:%M:%S')})")
+            file.flush()
+            try:
+                yield
+            finally:
+                file.seek(0)
+                file.truncate()
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def append_line(path: Path, line: str) -> None:
+    """Append one finished line and flush it to disk; a line cut off by a kill is dropped by `read_lines`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise disk_error(error, path) from error
+
+
+def read_lines(path: Path) -> list[str]:
+    """The finished lines of a file written by `append_line`; a torn last line is cut from the file as well."""
+    if not path.is_file():
+        return []
+    data = path.read_bytes()
+    whole = data[: data.rfind(b"\n") + 1]
+    if len(whole) != len(data):
+        write_atomic(path, whole)
+    return whole.decode().splitlines()
