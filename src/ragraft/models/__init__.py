@@ -1,0 +1,1 @@
+"""Text generation and embedding: the packaged models, any local one, any OpenAI-compatible endpoint."""
