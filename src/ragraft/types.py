@@ -288,11 +288,12 @@ class CaseResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """Every case of one arm, in the order of the test split."""
+    """Every case of one arm, in the order of the test split. `latency`: single requests, asked one at a time."""
 
     arm: ArmName
     fingerprint: str
     cases: tuple[CaseResult, ...]
+    latency: tuple[Timings, ...] = ()
 
     @property
     def failed(self) -> int:
@@ -361,6 +362,11 @@ class ArmSummary:
     cost: Cost
     failed: int
     n: int
+    retrieve_ms: float | None = None
+    generate_ms: float | None = None
+    first_token_ms: float | None = None
+    """Medians by stage over the same single requests as p50_ms and p95_ms."""
+    latency_n: int = 0
 
     def estimate(self, metric: str) -> Estimate | None:
         return next((e for e in self.estimates if e.metric == metric), None)

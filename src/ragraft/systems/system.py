@@ -1,0 +1,205 @@
+"""One candidate and how it answers. In: requests and a reader. Out: an `Answer` or a `Failure` for each, in order.
+
+Evaluation and serving both call `answer`, so what was measured is what is deployed. A system is data: which parts it has
+decides what it does.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ragraft import prompting
+from ragraft.config import RetrievalSection
+from ragraft.errors import DataError
+from ragraft.models.protocol import Embedder, Generator
+from ragraft.retrieve.index import Index
+from ragraft.retrieve.search import search
+from ragraft.systems.cite import citation, resolve, sentences
+from ragraft.systems.classify import Classifier
+from ragraft.types import Answer, ArmName, Completion, Failure, Passage, Prompt, Reader, Request, Timings
+
+NEVER_REFUSE = -1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retriever:
+    """An index with the embedder that fills it."""
+
+    index: Index
+    embedder: Embedder
+    config: RetrievalSection
+
+    def passages(self, requests: Sequence[Request], reader: Reader) -> tuple[tuple[Passage, ...], ...]:
+        """The best passages that `reader` may see, best first, for each request."""
+        questions = [r.question for r in requests]
+        return search(self.index, questions, self.embedder.embed(questions, queries=True), reader, self.config)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class System:
+    """A generator or a classifier, perhaps a retriever. `refuse_below`: the sentence score under which `quote` declines."""
+
+    arm: ArmName
+    generator: Generator | None = None
+    retriever: Retriever | None = None
+    classifier: Classifier | None = None
+    instruction: str = prompting.BRIEF
+    max_new_tokens: int = 96
+    refuse_below: float = NEVER_REFUSE
+
+
+def answer(system: System, requests: Sequence[Request], reader: Reader) -> tuple[Answer | Failure, ...]:
+    """Answers in the order of `requests`. A batch shares the time of its stages evenly among its requests."""
+    if not requests:
+        return ()
+    if system.classifier is not None:
+        return _classify(system.classifier, requests)
+    found, version, seconds = _retrieve(system, requests, reader)
+    if system.generator is None:
+        answers = _quote(system, requests, found)
+    else:
+        answers = _generate(system, system.generator, requests, found)
+    return tuple(
+        replace(a, index_version=version, timings=replace(a.timings, retrieve=seconds)) if isinstance(a, Answer) else a for a in answers
+    )
+
+
+def _retrieve(
+    system: System, requests: Sequence[Request], reader: Reader
+) -> tuple[tuple[tuple[Passage, ...], ...], int | None, float]:  # noqa: E501
+    if system.retriever is None:
+        return tuple(() for _ in requests), None, 0.0
+    started = time.perf_counter()
+    found = system.retriever.passages(requests, reader)
+    return found, system.retriever.index.version, (time.perf_counter() - started) / len(requests)
+
+
+def _generate(
+    system: System, generator: Generator, requests: Sequence[Request], found: Sequence[tuple[Passage, ...]]
+) -> list[Answer | Failure]:
+    limit = generator.context_tokens - system.max_new_tokens
+    prompts = [_prompt(system, generator, r, p, limit) for r, p in zip(requests, found, strict=True)]
+    asked = [p for p in prompts if isinstance(p, Prompt)]
+    completions = iter(generator.generate(asked, max_new_tokens=system.max_new_tokens) if asked else ())
+    return [_read(p, next(completions)) if isinstance(p, Prompt) else p for p in prompts]
+
+
+def _prompt(
+    system: System, generator: Generator, request: Request, passages: tuple[Passage, ...], limit: int
+) -> Prompt | Answer | Failure:
+    """The prompt to ask; or at once a refusal where retrieval found nothing; or a failure where the question is too long."""
+    if system.retriever is not None and not passages:
+        return Answer(text=prompting.REFUSAL, raw="", refused=True)
+    try:
+        return prompting.fit(request, passages, generator.count, limit=limit, style=system.instruction)
+    except DataError as error:
+        return Failure(stage="prompt", message=str(error), retryable=False)
+
+
+def _read(prompt: Prompt, completion: Completion | Failure) -> Answer | Failure:
+    if isinstance(completion, Failure):
+        return completion
+    cited = resolve(completion.text, prompt.passages)
+    return Answer(
+        text=cited.text,
+        raw=completion.text,
+        refused=prompting.is_refusal(cited.text),
+        citations=cited.citations,
+        invented=cited.invented,
+        passages=prompt.passages,
+        dropped=prompt.dropped,
+        prompt_tokens=completion.prompt_tokens,
+        completion_tokens=completion.completion_tokens,
+        timings=Timings(generate=completion.seconds, first_token=completion.first_token_seconds),
+    )
+
+
+def _quote(system: System, requests: Sequence[Request], found: Sequence[tuple[Passage, ...]]) -> list[Answer | Failure]:
+    """The best sentence of the best passage, or a refusal when even that scores below the calibrated threshold."""
+    assert system.retriever is not None
+    started = time.perf_counter()
+    picks = best_sentences(system.retriever.embedder, [r.question for r in requests], found)
+    seconds = (time.perf_counter() - started) / len(requests)
+    return [_quoted(pick, passages, system.refuse_below, seconds) for pick, passages in zip(picks, found, strict=True)]
+
+
+def _quoted(pick: Quote | None, passages: tuple[Passage, ...], threshold: float, seconds: float) -> Answer:
+    timings = Timings(generate=seconds)
+    if pick is None or pick.score < threshold:
+        return Answer(
+            text=prompting.REFUSAL, raw="", refused=True, passages=passages, timings=timings, confidence=pick.score if pick else None
+        )
+    cited = citation(pick.number, passages[pick.number - 1])
+    return Answer(
+        text=pick.sentence,
+        raw=prompting.cite(pick.sentence, [pick.number]),
+        refused=False,
+        citations=(cited,),
+        passages=passages,
+        timings=timings,
+        confidence=pick.score,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """A sentence of passage `number` (from 1) and its cosine with the question."""
+
+    number: int
+    sentence: str
+    score: float
+
+
+def best_sentences(
+    embedder: Embedder, questions: Sequence[str], found: Sequence[Sequence[Passage]]
+) -> tuple[Quote | None, ...]:
+    """For each question the sentence of its best passage that lies nearest to it; None where nothing was found."""
+    candidates = [_candidates(passages) for passages in found]
+    flat = [text for texts in candidates for text in texts]
+    if not flat:
+        return tuple(None for _ in questions)
+    vectors, asked = embedder.embed(flat), embedder.embed(list(questions), queries=True)
+    picks: list[Quote | None] = []
+    start = 0
+    for vector, texts in zip(asked, candidates, strict=True):
+        scores = vectors[start : start + len(texts)] @ vector
+        start += len(texts)
+        best = int(np.argmax(scores)) if texts else -1
+        picks.append(Quote(number=1, sentence=texts[best], score=float(scores[best])) if texts else None)
+    return tuple(picks)
+
+
+def _candidates(passages: Sequence[Passage]) -> tuple[str, ...]:
+    return sentences(passages[0].chunk.text) if passages else ()
+
+
+def calibrate(scores: Sequence[float], answerable: Sequence[bool]) -> float:
+    """The `refuse_below` that best parts answerable from unanswerable dev questions (largest Youden's J).
+
+    `NEVER_REFUSE` when dev holds only one of the two kinds: then nothing can be learned about refusing.
+    """
+    yes = sum(answerable)
+    no = len(answerable) - yes
+    if not yes or not no:
+        return NEVER_REFUSE
+    pairs = list(zip(scores, answerable, strict=True))
+
+    def youden(threshold: float) -> float:
+        kept = sum(s >= threshold for s, a in pairs if a) / yes
+        refused = sum(s < threshold for s, a in pairs if not a) / no
+        return kept + refused
+
+    return max(sorted(set(scores)), key=youden)
+
+
+def _classify(classifier: Classifier, requests: Sequence[Request]) -> tuple[Answer | Failure, ...]:
+    started = time.perf_counter()
+    labels = classifier([r.question for r in requests])
+    seconds = (time.perf_counter() - started) / len(requests)
+    return tuple(
+        Answer(text=x.label, raw=x.label, refused=False, confidence=x.confidence, timings=Timings(generate=seconds)) for x in labels
+    )
