@@ -1,0 +1,178 @@
+"""Examples -> training rows. In: examples, and for `raft` what retrieval found for them. Out: rows. Writes nothing.
+
+`raft` follows Zhang et al. 2024, "RAFT: Adapting Language Model to Domain Specific RAG": each prompt holds the passages
+that carry the answer (the oracle) among retrieved distractors. It departs from the paper in one place: where the oracle
+is left out, the paper keeps the answer, so that the model memorises it; here the target is the refusal, because an
+answer without a passage behind it could not be cited. `TrainingRow.oracle` records which rows those are.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from ragraft.config import TuningSection
+from ragraft.prompting import BRIEF, REFUSAL, cite, render
+from ragraft.types import Chunk, Example, Passage, Prompt, Request, TrainingRow
+
+_WORD = re.compile(r"\w+")
+
+
+def closed_book(examples: Sequence[Example], *, style: str = BRIEF) -> tuple[TrainingRow, ...]:
+    """Question -> the house answer (`answers[0]`), without passages; the unanswerable ones -> the refusal.
+
+    Answerable examples without any answer are left out. The lineage of a row is the example's named documents.
+    """
+    return tuple(
+        TrainingRow(
+            id=f"closed-book:{example.id}",
+            example=example.id,
+            messages=render(Request(question=example.question), (), style=style).messages,
+            target=example.answers[0] if example.answerable else REFUSAL,
+            kind="closed-book",
+            documents=example.documents,
+        )
+        for example in examples
+        if example.answers or not example.answerable
+    )
+
+
+def raft(
+    examples: Sequence[Example],
+    passages_for: Mapping[str, Sequence[Passage]],
+    oracle_chunks: Mapping[str, Sequence[Chunk]],
+    config: TuningSection,
+    *,
+    passages: int,
+    seed: int,
+    style: str = BRIEF,
+    fits: Callable[[Prompt], bool] = lambda _: True,
+) -> tuple[TrainingRow, ...]:
+    """Question with passages -> the house answer with its citation markers, or the refusal.
+
+    `passages_for`: example id -> retrieved passages, best first, as the evaluation's reader finds them. `oracle_chunks`:
+    document id -> its chunks, only those that this reader may see. `passages`: how many a prompt holds, as in evaluation.
+    `fits`: whether the generator can read a prompt and still write the answer; while it cannot, the worst-ranked
+    distractor goes.
+
+    An answerable example's prompt holds its oracle passages and at most `config.distractors` of the best-ranked passages
+    of other documents, in a seeded order; a share `config.without_oracle` of them (seeded, rounded) sees distractors
+    alone, and refuses. Left out are rows that would teach something false: oracle passages that do not fit or are not
+    known, an answerable example without an answer, a refusal without any passage.
+    """
+    absent = _without_oracle(examples, config.without_oracle, seed)
+    rows: list[TrainingRow] = []
+    for example in examples:
+        found = passages_for.get(example.id, ())
+        oracle = find_oracle(example, found, oracle_chunks) if example.answerable else ()
+        named = {*example.documents, *(p.chunk.document for p in oracle)}
+        others = [p for p in found if p.chunk.document not in named]
+        facts = len(example.must_include)
+        decoys = [p for p in others if not facts or len(_held(example, p.chunk)) < facts]
+        if not example.answerable or (example.id in absent and oracle and decoys):
+            oracle, shown = (), decoys[:passages]
+        elif oracle and example.answers:
+            shown = others[: max(0, min(config.distractors, passages - len(oracle)))]
+        else:
+            continue
+        prompt = _arrange(oracle, shown, random.Random(f"{seed}:{example.id}"), partial(_render, example, style), fits)
+        if prompt:
+            rows.append(_row(example, prompt, oracle))
+    return tuple(rows)
+
+
+def find_oracle(
+    example: Example, found: Sequence[Passage], chunks: Mapping[str, Sequence[Chunk]]
+) -> tuple[Passage, ...]:
+    """The passages that hold the answer: of each named document the fewest chunks that together hold every must-include
+    fact found in it, else its best retrieved chunk, else the chunk that shares most words with question and answer.
+
+    Where an example names no document, the best retrieved passage that holds all its facts (or, without facts, its
+    answer word for word); empty when there is none.
+    """
+    if not example.documents:
+        facts = example.must_include or (example.answers,)
+        return next(((p,) for p in found if all(_holds(fact, p.chunk) for fact in facts)), ())
+    retrieved = {p.chunk.id: p for p in found}
+    picked: list[Passage] = []
+    for document in dict.fromkeys(example.documents):
+        ranked = sorted(
+            chunks.get(document, ()),
+            key=lambda c: (retrieved[c.id].rank if c.id in retrieved else len(found) + 1, -_overlap(example, c)),
+        )
+        for chunk in _cover(example, ranked):
+            unseen = Passage(chunk=chunk, rank=len(found) + 1, score=0.0)
+            picked.append(retrieved.get(chunk.id, unseen))
+    return tuple(picked)
+
+
+def _cover(example: Example, ranked: Sequence[Chunk]) -> list[Chunk]:
+    """Greedy set cover of the facts that these chunks hold; the first chunk when they hold none."""
+    held = {c.id: _held(example, c) for c in ranked}
+    missing = set[int]().union(*held.values())
+    cover = list(ranked[:1]) if not missing else []
+    while missing:
+        # `max` keeps the first of equals, which is the better ranked.
+        best = max(ranked, key=lambda c: len(held[c.id] & missing))
+        cover.append(best)
+        missing -= held[best.id]
+    return cover
+
+
+def _held(example: Example, chunk: Chunk) -> set[int]:
+    return {n for n, fact in enumerate(example.must_include) if _holds(fact, chunk)}
+
+
+def _holds(spellings: Sequence[str], chunk: Chunk) -> bool:
+    """Whether one spelling stands in the chunk as whole words, whatever the case and spacing."""
+    text = " ".join(f"{chunk.heading} {chunk.text}".casefold().split())
+    folded = (" ".join(s.casefold().split()) for s in spellings)
+    return any(s and re.search(rf"(?<!\w){re.escape(s)}(?!\w)", text) for s in folded)
+
+
+def _overlap(example: Example, chunk: Chunk) -> int:
+    words = set(_WORD.findall(" ".join((example.question, *example.answers[:1])).casefold()))
+    return len(words & set(_WORD.findall(chunk.text.casefold())))
+
+
+def _without_oracle(examples: Sequence[Example], share: float, seed: int) -> frozenset[str]:
+    answerable = [e.id for e in examples if e.answerable]
+    return frozenset(random.Random(f"{seed}:without-oracle").sample(answerable, round(share * len(answerable))))
+
+
+def _render(example: Example, style: str, passages: Sequence[Passage]) -> Prompt:
+    return render(Request(question=example.question), passages, style=style)
+
+
+def _arrange(
+    oracle: Sequence[Passage],
+    distractors: Sequence[Passage],
+    order: random.Random,
+    draw: Callable[[Sequence[Passage]], Prompt],
+    fits: Callable[[Prompt], bool],
+) -> Prompt | None:
+    """The prompt in a seeded order, without the worst-ranked distractors where it is too long; None when it cannot be."""
+    places = {p.chunk.id: order.random() for p in (*oracle, *distractors)}
+    for kept in range(len(distractors), -1, -1):
+        shown = sorted((*oracle, *distractors[:kept]), key=lambda p: places[p.chunk.id])
+        prompt = draw(shown)
+        if shown and fits(prompt):
+            return prompt
+    return None
+
+
+def _row(example: Example, prompt: Prompt, oracle: Sequence[Passage]) -> TrainingRow:
+    ids = {p.chunk.id for p in oracle}
+    numbers = [n for n, p in enumerate(prompt.passages, start=1) if p.chunk.id in ids]
+    lineage = (*(example.documents if oracle else ()), *(p.chunk.document for p in prompt.passages))
+    return TrainingRow(
+        id=f"raft:{example.id}",
+        example=example.id,
+        messages=prompt.messages,
+        target=cite(example.answers[0], numbers) if oracle else REFUSAL,
+        kind="raft",
+        oracle=bool(oracle),
+        documents=tuple(dict.fromkeys(lineage)),
+    )
