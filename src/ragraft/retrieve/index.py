@@ -1,0 +1,286 @@
+"""The index: one LanceDB table of chunks with their document's metadata, vectors, reader lists and a BM25 index.
+
+In: documents with their chunks and vectors. Out: versions of the table, and snapshots to search in. Writes to the folder given
+to `Index.open` and nowhere else. Replacing and removing documents is one atomic commit, so a reader sees the old state or the new.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ragraft.config import RetrievalSection
+from ragraft.errors import DataError, StoreError
+from ragraft.retrieve.access import sql_strings
+from ragraft.types import Chunk, Document
+from ragraft.workspace import fingerprint
+
+TABLE = "chunks"
+EXACT_UP_TO = 50_000
+"""Chunks up to which vectors are compared one by one; above it an approximate index is kept (see docs/log.md)."""
+
+_EMBEDDER = b"ragraft.embedder"
+_COLUMNS = ("id", "document", "title", "heading", "text", "position", "tokens", "readers", "page")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A document to be written: its chunks and their embeddings, float32 of shape (chunks, dimension), L2-normalised."""
+
+    document: Document
+    chunks: tuple[Chunk, ...]
+    vectors: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diff:
+    """What a sync has to do: documents by state, and the ids of indexed documents that are gone."""
+
+    added: tuple[Document, ...]
+    changed: tuple[Document, ...]
+    unchanged: tuple[Document, ...]
+    removed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """One version of the table, pinned: it does not move while others write."""
+
+    table: Any
+    version: int
+    dimension: int
+    path: Path
+
+    def chunks(self, row_ids: Sequence[int]) -> dict[int, Chunk]:
+        """The chunks of these row ids. Rows that the snapshot does not hold are left out."""
+        if not row_ids:
+            return {}
+        rows = self.table.take_row_ids(list(row_ids)).select(list(_COLUMNS)).with_row_id().to_arrow().to_pylist()
+        return {row.pop("_rowid"): Chunk(**row | {"readers": tuple(row["readers"])}) for row in rows}
+
+    def vectors(self, row_ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The vectors of these row ids, shape (rows, dimension), in their order."""
+        rows = self.table.take_row_ids(row_ids.tolist()).select(["vector"]).with_row_id().to_arrow()
+        flat = rows["vector"].combine_chunks().flatten().to_numpy().reshape(-1, self.dimension)
+        place = {row: i for i, row in enumerate(rows["_rowid"].to_pylist())}
+        return flat[[place[row] for row in row_ids.tolist()]]
+
+
+class Index:
+    """The chunks of one project, on disk. Safe to share between threads; several processes may read while one writes."""
+
+    def __init__(self, path: Path, connection: Any, table: Any, *, dimension: int, recipe: str) -> None:
+        self.path = path
+        self.dimension = dimension
+        self._recipe = recipe
+        self._connection = connection
+        self._table = table
+        self._snapshot: Snapshot | None = None
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        embedder_name: str,
+        dimension: int,
+        retrieval: RetrievalSection,
+        recipe: str = "",
+        rebuild: bool = False,
+    ) -> Index:
+        """Open the index in `path`, made empty where there is none.
+
+        `recipe`: a fingerprint of whatever else shapes the rows (chunk settings); documents written under another recipe count
+        as changed. `rebuild` starts from an empty table. Raises `StoreError` when the index was made with another embedder, or
+        cannot be read.
+        """
+        import lancedb
+
+        with store_errors(path):
+            # Every use of this handle sees the latest version; searches read pinned snapshots instead.
+            connection = lancedb.connect(str(path), read_consistency_interval=timedelta(0))
+            exists = TABLE in connection.list_tables().tables
+            if exists and not rebuild:
+                table = connection.open_table(TABLE)
+            else:
+                schema = _schema(embedder_name, dimension)
+                mode = "overwrite" if exists else "create"
+                table = connection.create_table(TABLE, schema=schema, mode=mode, exist_ok=not exists)
+            made_with = (table.schema.metadata or {}).get(_EMBEDDER, b"").decode()
+            if made_with != _identity(embedder_name, dimension):
+                raise StoreError(
+                    f"{path}: the index was made with embedder `{made_with}`, the project names "
+                    f"`{_identity(embedder_name, dimension)}`; run `ragraft sync --rebuild`"
+                )
+            _ensure_text_index(table, retrieval)
+        return cls(path, connection, table, dimension=dimension, recipe=recipe)
+
+    @property
+    def version(self) -> int:
+        """The latest version; every committed change makes a higher one."""
+        with store_errors(self.path):
+            return int(self._table.version)
+
+    def count(self) -> int:
+        """Chunks in the latest version."""
+        with store_errors(self.path):
+            return int(self._table.count_rows())
+
+    def snapshot(self) -> Snapshot:
+        """The latest version, pinned. The same object is returned until something is written."""
+        version, known = self.version, self._snapshot
+        if known is not None and known.version == version:
+            return known
+        with store_errors(self.path):
+            table = self._connection.open_table(TABLE)
+            table.checkout(version)
+        self._snapshot = fresh = Snapshot(table=table, version=version, dimension=self.dimension, path=self.path)
+        return fresh
+
+    def documents(self) -> dict[str, str]:
+        """Document id -> key of what is indexed of it: a fingerprint of its hash, title, readers and the recipe."""
+        with store_errors(self.path):
+            rows = self._table.search().select(["document", "key"]).to_arrow()
+        return dict(zip(rows["document"].to_pylist(), rows["key"].to_pylist(), strict=True))
+
+    def diff(self, documents: Sequence[Document]) -> Diff:
+        """Compare the project's documents with what is indexed. A changed reader list or title counts as a change."""
+        known = self.documents()
+        added = tuple(d for d in documents if d.id not in known)
+        changed = tuple(d for d in documents if d.id in known and known[d.id] != self._key(d))
+        unchanged = tuple(d for d in documents if known.get(d.id) == self._key(d))
+        removed = tuple(sorted(known.keys() - {d.id for d in documents}))
+        return Diff(added=added, changed=changed, unchanged=unchanged, removed=removed)
+
+    def write(self, entries: Sequence[Entry], removed: Sequence[str] = ()) -> int:
+        """Put these documents in the place of what the index holds of them, and take `removed` out: one commit.
+
+        Returns the new version. Rows can be found as soon as this returns; documents not named are not touched.
+        Raises `DataError` for vectors of the wrong shape or repeated ids, `StoreError` when the folder cannot be written.
+        """
+        rows = self._rows(entries)
+        replaced = sorted({entry.document.id for entry in entries} | set(removed))
+        if not replaced:
+            return self.version
+        with store_errors(self.path):
+            merge = self._table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
+            merge = merge.when_not_matched_by_source_delete(f"document IN ({sql_strings(replaced)})")
+            merge.execute(rows, timeout=timedelta(hours=1))
+        self.optimize()
+        return self.version
+
+    def optimize(self) -> None:
+        """Bring the BM25 and vector indices up to date and compact small files. Never needed for a right answer:
+        rows outside the indices are searched too, only more slowly."""
+        with store_errors(self.path):
+            self._table.optimize()
+            if self._table.count_rows() > EXACT_UP_TO:
+                _ensure_large_indices(self._table)
+
+    def purge(self) -> None:
+        """Erase removed text from the disk: rewrite the rows, rebuild the BM25 index, drop every older version.
+
+        No other process may work on the index meanwhile.
+        """
+        with store_errors(self.path):
+            for index in list(self._table.list_indices()):
+                config = _text_index(index.index_details) if index.columns == ["search"] else None
+                self._table.drop_index(index.name)
+                if config is not None:
+                    self._table.create_index("search", config=config)
+        self.optimize()
+        with store_errors(self.path):
+            self._table.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
+            self._snapshot = None
+
+    def _key(self, document: Document) -> str:
+        return fingerprint(document.hash, document.title, sorted(document.readers), self._recipe)
+
+    def _rows(self, entries: Sequence[Entry]) -> Any:
+        import pyarrow as pa
+
+        for entry in entries:
+            if entry.vectors.shape != (len(entry.chunks), self.dimension):
+                raise DataError(
+                    f"{entry.document.id}: vectors of shape {entry.vectors.shape} for {len(entry.chunks)} chunks "
+                    f"of dimension {self.dimension}; embed with the index's own embedder"
+                )
+        pairs = [(entry, chunk) for entry in entries for chunk in entry.chunks]
+        ids = [chunk.id for _, chunk in pairs]
+        if len(set(ids)) < len(ids):
+            twice = next(i for i in ids if ids.count(i) > 1)
+            raise DataError(f"{twice}: two chunks have this id; give each document and chunk its own")
+        schema = self._table.schema
+        vectors = [entry.vectors for entry in entries if entry.chunks] or [np.zeros((0, self.dimension), np.float32)]
+        flat = pa.array(np.concatenate(vectors).astype(np.float32, copy=False).ravel())
+        columns: dict[str, Any] = {
+            name: pa.array([getattr(chunk, name) for _, chunk in pairs], schema.field(name).type) for name in _COLUMNS
+        }
+        keys = {entry.document.id: self._key(entry.document) for entry in entries}
+        columns["key"] = pa.array([keys[entry.document.id] for entry, _ in pairs], pa.string())
+        columns["search"] = pa.array([search_text(chunk) for _, chunk in pairs], pa.string())
+        columns["vector"] = pa.FixedSizeListArray.from_arrays(flat, self.dimension)
+        return pa.table([columns[name] for name in schema.names], schema=schema)
+
+
+def search_text(chunk: Chunk) -> str:
+    """What BM25 reads of a chunk: title, heading, text. Embed the same."""
+    return "\n".join(part for part in (chunk.title, chunk.heading, chunk.text) if part)
+
+
+@contextlib.contextmanager
+def store_errors(path: Path) -> Generator[None]:
+    """Turn the store's own exceptions into one clear `StoreError` line."""
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError) as error:
+        text = str(error).strip().partition("\n")[0]
+        if "No space left" in text or "os error 28" in text:
+            raise StoreError(f"{path}: the disk is full; free some space and run the same command again") from error
+        raise StoreError(
+            f"{path}: the index cannot be used ({text}); `ragraft sync --rebuild` makes it anew"
+        ) from error
+
+
+def _identity(embedder_name: str, dimension: int) -> str:
+    return f"{embedder_name}, {dimension} dimensions"
+
+
+def _schema(embedder_name: str, dimension: int) -> Any:
+    import pyarrow as pa
+
+    text, number = pa.string(), pa.int32()
+    fields = [(name, text) for name in ("id", "document", "key", "title", "heading", "text", "search")]
+    fields += [("position", number), ("tokens", number), ("page", number)]
+    fields += [("readers", pa.list_(text)), ("vector", pa.list_(pa.float32(), dimension))]
+    return pa.schema(fields, metadata={_EMBEDDER: _identity(embedder_name, dimension).encode()})
+
+
+def _text_index(settings: dict[str, Any]) -> Any:
+    from lancedb.index import FTS
+
+    return FTS(language=settings["language"], stem=settings["stem"])
+
+
+def _ensure_text_index(table: Any, retrieval: RetrievalSection) -> None:
+    wanted = {"language": retrieval.language, "stem": retrieval.stem}
+    found = next((i.index_details for i in table.list_indices() if i.columns == ["search"]), None)
+    if found is None or any(found[key] != value for key, value in wanted.items()):
+        table.create_index("search", config=_text_index(wanted), replace=True)
+
+
+def _ensure_large_indices(table: Any) -> None:
+    from lancedb.index import IvfFlat, LabelList
+
+    have = {tuple(index.columns) for index in table.list_indices()}
+    if ("vector",) not in have:
+        table.create_index("vector", config=IvfFlat(distance_type="dot"))
+    if ("readers",) not in have:
+        table.create_index("readers", config=LabelList())
