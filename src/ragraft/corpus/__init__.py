@@ -1,0 +1,1 @@
+"""From files to documents, chunks, examples and their split."""

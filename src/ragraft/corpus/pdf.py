@@ -1,0 +1,168 @@
+"""PDF bytes -> Markdown. In: a file's bytes. Out: `Content` with headings by font size, ruled tables as pipe tables and a
+`<!-- page N -->` line at each page's start. Writes nothing.
+
+kreuzberg checks the file (it names encrypted and damaged ones) and gives the plain text to fall back on. Its Markdown is not
+used: in version 4.10 it glues words over line ends of tagged PDFs and mixes pages in their tables (docs/log.md).
+"""
+
+from __future__ import annotations
+
+import re
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from io import BytesIO
+from typing import Any
+
+from ragraft.corpus.parse import Content, Unreadable, extract
+
+_HEADING_RATIO = 1.12
+"""A line this much taller than the body text is a heading."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    """A line of text, or a whole table (`size` 0). Lengths are in points; `gap` is the space above, None at a page's top."""
+
+    text: str
+    size: float
+    top: float
+    bottom: float
+    page: int
+    gap: float | None = None
+
+
+def read_pdf(data: bytes) -> Content:
+    """Raises `Unreadable` for encrypted and damaged files and for those without a text layer."""
+    import pdfplumber
+    from pdfplumber.utils.exceptions import PdfminerException
+
+    fallback = extract(data, "application/pdf", pages=True, output="plain")
+    if not re.search(r"\w", re.sub(r"<!--.*?-->", "", fallback.text)):
+        raise Unreadable("no text in it: a scan or a drawing; run it through OCR first")
+    try:
+        with pdfplumber.open(BytesIO(data)) as pdf:
+            pages = [_page_lines(page, number) for number, page in enumerate(pdf.pages, start=1)]
+            title = str((pdf.metadata or {}).get("Title") or "")
+    except (PdfminerException, ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError):
+        return fallback
+    text = _markdown(_without_furniture(pages))
+    # A font without a character map is read by one library and not by the other: keep the one that found the words.
+    return Content(text=text, title=title) if _words(text) >= 0.8 * _words(fallback.text) else fallback
+
+
+def _words(text: str) -> int:
+    return len(re.findall(r"\w+", re.sub(r"<!--.*?-->", "", text)))
+
+
+def _page_lines(page: Any, number: int) -> list[_Line]:
+    tables = [t for t in page.find_tables() if len(t.rows) > 1 and len(t.columns) > 1]
+    boxes = [t.bbox for t in tables]
+    words = page.extract_words(use_text_flow=True, extra_attrs=["size"])
+    outside = [w for w in words if not any(_inside(w, box) for box in boxes)]
+    lines = _lines(outside, number)
+    for table in tables:
+        text = _pipe_table(table.extract())
+        place = next((i for i, line in enumerate(lines) if line.top > table.bbox[1]), len(lines))
+        lines.insert(place, _Line(text=text, size=0, top=table.bbox[1], bottom=table.bbox[3], page=number))
+    above = [None, *(line.bottom for line in lines[:-1])]
+    return [replace(x, gap=None if b is None else x.top - b) for x, b in zip(lines, above, strict=False)]
+
+
+def _inside(word: dict[str, Any], box: Sequence[float]) -> bool:
+    x, y = (word["x0"] + word["x1"]) / 2, (word["top"] + word["bottom"]) / 2
+    return box[0] <= x <= box[2] and box[1] <= y <= box[3]
+
+
+def _lines(words: Sequence[dict[str, Any]], page: int) -> list[_Line]:
+    rows: list[list[dict[str, Any]]] = []
+    for word in words:
+        last = rows[-1][-1] if rows else None
+        same = (
+            last is not None and abs(word["bottom"] - last["bottom"]) < 0.5 * last["size"] and word["x0"] > last["x0"]
+        )
+        if same:
+            rows[-1].append(word)
+        else:
+            rows.append([word])
+    return [
+        _Line(
+            text=" ".join(w["text"] for w in row),
+            size=round(statistics.median(w["size"] for w in row), 1),
+            top=min(w["top"] for w in row),
+            bottom=max(w["bottom"] for w in row),
+            page=page,
+        )
+        for row in rows
+    ]
+
+
+def _pipe_table(rows: Sequence[Sequence[str | None]]) -> str:
+    cells = [[" ".join((cell or "").split()).replace("|", r"\|") for cell in row] for row in rows]
+    written = [f"| {' | '.join(row)} |" for row in cells]
+    return "\n".join([written[0], f"|{' --- |' * len(cells[0])}", *written[1:]])
+
+
+def _without_furniture(pages: list[list[_Line]]) -> list[_Line]:
+    """All lines but the first or last ones that recur on most pages (running titles, page numbers)."""
+    seen: Counter[str] = Counter()
+    for page in pages:
+        seen.update({_shape(line) for line in (page[:1] + page[-1:])})
+    repeated = {shape for shape, n in seen.items() if n >= 3 and n >= 0.6 * len(pages)}
+    kept = [[x for i, x in enumerate(p) if i not in (0, len(p) - 1) or _shape(x) not in repeated] for p in pages]
+    return [line for page in kept for line in page]
+
+
+def _shape(line: _Line) -> str:
+    return re.sub(r"\d+", "0", line.text)
+
+
+def _markdown(lines: Sequence[_Line]) -> str:
+    levels = _levels(lines)
+    gaps = sorted(line.gap for line in lines if line.gap is not None and line.gap > 0)
+    usual = gaps[len(gaps) // 4] if gaps else 0.0
+    out: list[str] = []
+    for before, line in zip([None, *lines[:-1]], lines, strict=True):
+        level = levels.get(line.size, 0)
+        new_page = before is None or before.page != line.page
+        if _starts_block(before, line, usual, levels):
+            out.append("")
+        if new_page:
+            out.append(f"<!-- page {line.page} -->")
+        continues = before is not None and level and levels.get(before.size) == level and not _apart(line, usual)
+        if continues and not new_page:
+            out[-1] = f"{out[-1]} {line.text}"
+        else:
+            out.append(f"{'#' * level} {line.text}" if level else line.text)
+    return "\n".join(out)
+
+
+def _levels(lines: Sequence[_Line]) -> dict[float, int]:
+    """Heading level by font size: the sizes above the body text's, largest first."""
+    weight: Counter[float] = Counter()
+    for line in lines:
+        weight[line.size] += len(line.text) if line.size else 0
+    if not weight:
+        return {}
+    body = weight.most_common(1)[0][0]
+    sizes = sorted((size for size in weight if size >= _HEADING_RATIO * body and size), reverse=True)
+    return {size: min(level, 6) for level, size in enumerate(sizes, start=1)}
+
+
+def _apart(line: _Line, usual: float) -> bool:
+    return line.gap is None or line.gap < 0 or line.gap > usual + 0.3 * (line.size or 10)
+
+
+def _starts_block(before: _Line | None, line: _Line, usual: float, levels: dict[float, int]) -> bool:
+    if before is None:
+        return False
+    if before.page != line.page:
+        # A sentence that runs over the page's end goes on; anything else starts anew.
+        runs_on = before.size == line.size and line.text[:1].islower() and before.text[-1:] not in ".!?:"
+        return not runs_on
+    return (
+        before.size != line.size
+        and (not before.size or not line.size or levels.get(before.size, 0) != levels.get(line.size, 0))
+        or _apart(line, usual)
+    )
