@@ -461,7 +461,8 @@ class Report:
     made: str
     seconds: float
     currency: str
-    sync: SyncReport
+    sync: SyncReport | None
+    """None where the task reads no documents."""
     split: Split
     comparison: Comparison
     recommendation: Recommendation

@@ -3,6 +3,7 @@
     .ragraft/
       lock                       who works on the project now
       index/                     the LanceDB store
+      index-cost.json            seconds and chunks of every sync so far
       stages/NAME/FINGERPRINT/   finished artifacts of one stage, manifest.json written last
       evaluations/FINGERPRINT.jsonl   one finished case a line, appended as they finish
       runs/ID/                   report.json, report.html, config.json
@@ -108,6 +109,10 @@ class Workspace:
     def index(self) -> Path:
         return self.state / "index"
 
+    @property
+    def index_cost(self) -> Path:
+        return self.state / "index-cost.json"
+
     def stage(self, name: str, key: str) -> Path:
         return self.state / "stages" / name / key
 
@@ -145,6 +150,10 @@ class Workspace:
                 path.mkdir(parents=True)
                 return path
         raise StoreError(f"{self.state / 'runs'}: more than 99 runs in one second")
+
+    def run(self, name: str) -> Path:
+        """The folder of a run by its id."""
+        return self.state / "runs" / name
 
     def runs(self) -> list[Path]:
         """Finished runs, newest first."""

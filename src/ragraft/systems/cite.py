@@ -41,7 +41,9 @@ def resolve(completion: str, passages: Sequence[Passage]) -> Cited:
     """Split the markers off a completion and look each one up among the prompt's passages."""
     text, numbers = split_citations(completion)
     known = [n for n in numbers if 1 <= n <= len(passages)]
-    return Cited(text=text, citations=tuple(citation(n, passages[n - 1]) for n in known), invented=len(numbers) - len(known))
+    return Cited(
+        text=text, citations=tuple(citation(n, passages[n - 1]) for n in known), invented=len(numbers) - len(known)
+    )
 
 
 def citation(number: int, passage: Passage) -> Citation:

@@ -7,7 +7,7 @@ decides what it does.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -64,13 +64,14 @@ def answer(system: System, requests: Sequence[Request], reader: Reader) -> tuple
     else:
         answers = _generate(system, system.generator, requests, found)
     return tuple(
-        replace(a, index_version=version, timings=replace(a.timings, retrieve=seconds)) if isinstance(a, Answer) else a for a in answers
+        replace(a, index_version=version, timings=replace(a.timings, retrieve=seconds)) if isinstance(a, Answer) else a
+        for a in answers
     )
 
 
 def _retrieve(
     system: System, requests: Sequence[Request], reader: Reader
-) -> tuple[tuple[tuple[Passage, ...], ...], int | None, float]:  # noqa: E501
+) -> tuple[tuple[tuple[Passage, ...], ...], int | None, float]:
     if system.retriever is None:
         return tuple(() for _ in requests), None, 0.0
     started = time.perf_counter()
@@ -131,7 +132,12 @@ def _quoted(pick: Quote | None, passages: tuple[Passage, ...], threshold: float,
     timings = Timings(generate=seconds)
     if pick is None or pick.score < threshold:
         return Answer(
-            text=prompting.REFUSAL, raw="", refused=True, passages=passages, timings=timings, confidence=pick.score if pick else None
+            text=prompting.REFUSAL,
+            raw="",
+            refused=True,
+            passages=passages,
+            timings=timings,
+            confidence=pick.score if pick else None,
         )
     cited = citation(pick.number, passages[pick.number - 1])
     return Answer(
@@ -201,5 +207,6 @@ def _classify(classifier: Classifier, requests: Sequence[Request]) -> tuple[Answ
     labels = classifier([r.question for r in requests])
     seconds = (time.perf_counter() - started) / len(requests)
     return tuple(
-        Answer(text=x.label, raw=x.label, refused=False, confidence=x.confidence, timings=Timings(generate=seconds)) for x in labels
+        Answer(text=x.label, raw=x.label, refused=False, confidence=x.confidence, timings=Timings(generate=seconds))
+        for x in labels
     )

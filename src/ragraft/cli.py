@@ -1,0 +1,332 @@
+"""The command line. In: arguments. Out: tables on standard output, progress and errors on standard error, an exit code.
+
+Exit codes: 0 done; 2 config or usage; 3 documents or examples; 4 a model; 5 the stored state; 6 the project is in use;
+7 the question got no answer; 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sys
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ragraft.errors import RagraftError
+from ragraft.types import ARMS, Adapter, Answer, ArmName, Failure, Reader
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ragraft.context import Context
+    from ragraft.pipeline import RunLine
+
+app = typer.Typer(
+    name="ragraft",
+    help="Retrieval, fine-tuning, or both? Builds every candidate from your documents and examples, measures the trade-offs, recommends one.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+ProjectArgument = Annotated[
+    Path, typer.Argument(help="The project's folder (holds ragraft.toml).", show_default="this folder")
+]
+ProjectOption = Annotated[
+    Path, typer.Option("--project", "-p", help="The project's folder.", show_default="this folder")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of tables.")]
+WaitOption = Annotated[bool, typer.Option("--wait", help="When another ragraft works on the project, wait for it.")]
+UserOption = Annotated[
+    str, typer.Option("--as", help="The reader's user id: only what this reader may see is searched.")
+]
+GroupsOption = Annotated[list[str] | None, typer.Option("--group", help="A group of the reader; may be repeated.")]
+
+HERE = Path()
+
+
+def main() -> None:
+    """Run the command line; errors become one line and an exit code, never a traceback."""
+    try:
+        app()
+    except RagraftError as error:
+        _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        _fail("stopped; what was finished is kept, and the same command goes on from there", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+            raise
+        _fail(f"{error.filename or 'the disk'}: {error.strerror}; mend that and run the same command again", 5)
+
+
+def _fail(message: str, code: int) -> None:
+    _console(stderr=True).print(f"[bold red]error:[/] {_escape(message)}", highlight=False, soft_wrap=True)
+    sys.exit(code)
+
+
+def _escape(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def _console(*, stderr: bool = False) -> Console:
+    from rich.console import Console
+
+    return Console(stderr=stderr)
+
+
+@contextlib.contextmanager
+def _opened(folder: Path, *, quiet: bool = False) -> Generator[Context]:
+    """The project, with progress bars on standard error while its stages work."""
+    from ragraft.context import Context
+    from ragraft.progress import bars
+
+    with bars(_console(stderr=True), quiet=quiet) as notify:
+        yield Context(folder, notify)
+
+
+def _emit(text: str) -> None:
+    sys.stdout.write(text + "\n")
+
+
+@app.command(epilog="Example:  ragraft init handbook")
+def init(folder: Annotated[Path, typer.Argument(help="The folder to make.")]) -> None:
+    """Start a project: a commented ragraft.toml, documents/ and examples.jsonl."""
+    from ragraft.init import make
+
+    made = make(folder)
+    console = _console()
+    console.print(f"[bold]{_escape(str(folder))}[/] is a project now:")
+    for path in made:
+        console.print(f"  {_escape(str(path))}", highlight=False)
+    console.print(
+        f"Put your files into documents/ and your questions into examples.jsonl, then run [bold]ragraft compare {_escape(str(folder))}[/]."
+    )
+
+
+@app.command(epilog="Example:  ragraft compare examples/help-centre")
+def compare(folder: ProjectArgument = HERE, json: JsonOption = False, wait: WaitOption = False) -> None:
+    """Build every arm, measure it on the sealed test split, recommend one, write the report."""
+    from ragraft import pipeline
+    from ragraft.compare.terminal import print_report
+    from ragraft.workspace import to_json
+
+    with _opened(folder, quiet=json) as context:
+        report = pipeline.compare(context, wait=wait)
+    path = context.space.run(report.run)
+    if json:
+        _emit(to_json(pipeline.outline(context, report), indent=2))
+    else:
+        print_report(report, _console(), path / "report.html")
+
+
+@app.command(epilog="Example:  ragraft sync handbook")
+def sync(folder: ProjectArgument = HERE, json: JsonOption = False, wait: WaitOption = False) -> None:
+    """Bring the index up to date with the documents."""
+    from ragraft import pipeline
+    from ragraft.workspace import to_json
+
+    with _opened(folder, quiet=json) as context:
+        report = pipeline.sync(context, wait=wait)
+    if json:
+        _emit(to_json(report, indent=2))
+        return
+    console = _console()
+    console.print(
+        f"[bold]{report.documents}[/] documents indexed: {report.added} added, {report.changed} changed, {report.unchanged} unchanged, "
+        f"{report.removed} removed; {report.chunks} chunks ({report.tokens:,} tokens) written in {report.seconds:.1f} s; version {report.version}."
+    )
+    for skipped in report.skipped:
+        console.print(f"  [yellow]skipped[/] {_escape(skipped.source)}: {_escape(skipped.reason)}", highlight=False)
+
+
+@app.command(epilog='Example:  ragraft search "How long do refunds take?" -p handbook')
+def search(
+    query: str,
+    project: ProjectOption = HERE,
+    user: UserOption = "local",
+    group: GroupsOption = None,
+    json: JsonOption = False,
+) -> None:
+    """The passages for a question, with the reasons for their ranks."""
+    from rich.table import Table
+
+    from ragraft import pipeline
+    from ragraft.types import Passage
+    from ragraft.workspace import to_json
+
+    with _opened(project, quiet=json) as context:
+        passages = pipeline.search(context, query, _reader(user, group))
+    if json:
+        _emit(to_json(passages, tuple[Passage, ...], indent=2))
+        return
+    if not passages:
+        _console().print("Nothing that this reader may see matches.")
+        return
+    table = Table(show_edge=False, pad_edge=False)
+    for column in ("", "passage", "fused", "BM25", "cosine"):
+        table.add_column(column, justify="left" if column in ("", "passage") else "right", vertical="top")
+    for p in passages:
+        head = " › ".join(x for x in (p.chunk.title, p.chunk.heading) if x)
+        text = " ".join(p.chunk.text.split())
+        cell = f"[bold]{_escape(head)}[/] [dim]{_escape(p.chunk.document)}[/]\n{_escape(text[:240])}{'…' if len(text) > 240 else ''}"
+        table.add_row(
+            str(p.rank), cell, f"{p.score:.3f}", _ranked(p.bm25, p.bm25_rank), _ranked(p.cosine, p.cosine_rank)
+        )
+    _console().print(table)
+
+
+def _ranked(score: float | None, rank: int | None) -> str:
+    if score is None:
+        return "–"
+    return f"{score:.2f}" if rank is None else f"{score:.2f} (#{rank})"
+
+
+@app.command(epilog='Example:  ragraft ask "How long do refunds take?" --system raft -p handbook')
+def ask(
+    question: str,
+    system: Annotated[str, typer.Option("--system", help=f"The arm that answers: {', '.join(ARMS)}.")] = "rag",
+    project: ProjectOption = HERE,
+    user: UserOption = "local",
+    group: GroupsOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Ask one arm a question, with citations."""
+    from ragraft import pipeline
+    from ragraft.workspace import to_json
+
+    with _opened(project, quiet=json) as context:
+        outcome = pipeline.ask(context, question, _arm(system), _reader(user, group))
+    if json:
+        _emit(to_json(outcome, indent=2))
+    if isinstance(outcome, Failure):
+        if not json:
+            _fail(outcome.message, 7)
+        sys.exit(7)
+    if not json:
+        _print_answer(outcome)
+
+
+def _print_answer(answer: Answer) -> None:
+    console = _console()
+    console.print(_escape(answer.text) or "[dim](an empty answer)[/]", highlight=False)
+    for cited in answer.citations:
+        passage = answer.passages[cited.number - 1].chunk
+        heading = " › ".join(x for x in (passage.title, passage.heading) if x)
+        page = f", page {cited.page}" if cited.page else ""
+        console.print(
+            f"[dim]\\[{cited.number}] {_escape(heading)} – {_escape(cited.document)}{page}[/]", highlight=False
+        )
+    if answer.invented:
+        console.print(f"[yellow]{answer.invented} citation(s) named no passage and were removed.[/]")
+    if answer.dropped:
+        console.print(f"[dim]{answer.dropped} passage(s) did not fit the model's context.[/]")
+
+
+@app.command(epilog="Example:  ragraft tune handbook --arm raft")
+def tune(
+    folder: ProjectArgument = HERE,
+    arm: Annotated[
+        list[str] | None, typer.Option("--arm", help="tuned or raft; may be repeated.", show_default="both")
+    ] = None,
+    json: JsonOption = False,
+    wait: WaitOption = False,
+) -> None:
+    """Train the adapters on the train split (an unchanged one is not trained again)."""
+    from rich.table import Table
+
+    from ragraft import pipeline
+    from ragraft.types import TunedArm
+    from ragraft.workspace import to_json
+
+    wanted = tuple(_arm(a) for a in arm or ("tuned", "raft"))
+    with _opened(folder, quiet=json) as context:
+        tuned = pipeline.tune(context, wanted, wait=wait)
+    if json:
+        _emit(to_json(tuned, tuple[TunedArm, ...], indent=2))
+        return
+    table = Table(show_edge=False, pad_edge=False)
+    for column in ("arm", "rows", "steps kept", "train loss", "dev loss", "seconds", "tokens/s"):
+        table.add_column(column, justify="left" if column == "arm" else "right")
+    for t in tuned:
+        table.add_row(t.arm, *_training_cells(t.adapter))
+    _console().print(table)
+
+
+def _training_cells(adapter: Adapter) -> tuple[str, ...]:
+    best = next((p for p in adapter.curve if p.step == adapter.best_step), None)
+    losses = (f"{best.train_loss:.3f}", f"{best.dev_loss:.3f}") if best else ("–", "–")
+    rate = f"{adapter.tokens / adapter.seconds:,.0f}" if adapter.seconds else "–"
+    return str(adapter.rows), str(adapter.best_step), *losses, f"{adapter.seconds:.0f}", rate
+
+
+@app.command(epilog="Example:  ragraft runs handbook --open latest")
+def runs(
+    folder: ProjectArgument = HERE,
+    show: Annotated[str | None, typer.Option("--show", help="Print a past comparison: its id, or latest.")] = None,
+    open_: Annotated[
+        str | None, typer.Option("--open", help="Open a past report in the browser: its id, or latest.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """List past comparisons, print one, or open its report."""
+    from ragraft import pipeline
+    from ragraft.compare.terminal import print_report
+    from ragraft.workspace import to_json
+
+    with _opened(folder, quiet=True) as context:
+        chosen = show or open_
+        if chosen:
+            report = pipeline.load_run(context, chosen)
+            path = context.space.run(report.run) / "report.html"
+            if json:
+                _emit(to_json(pipeline.outline(context, report), indent=2))
+            elif open_:
+                typer.launch(str(path))
+            else:
+                print_report(report, _console(), path)
+            return
+        _list_runs(pipeline.list_runs(context), json=json)
+
+
+def _list_runs(found: tuple[RunLine, ...], *, json: bool) -> None:
+    from rich.table import Table
+
+    from ragraft.pipeline import RunLine
+    from ragraft.workspace import to_json
+
+    if json:
+        _emit(to_json(found, tuple[RunLine, ...], indent=2))
+        return
+    if not found:
+        _console().print("No comparison yet: [bold]ragraft compare[/] makes one.")
+        return
+    table = Table(show_edge=False, pad_edge=False)
+    for column in ("run", "questions", "outcome", "arm", "recommendation"):
+        table.add_column(column, justify="right" if column == "questions" else "left")
+    for line in found:
+        table.add_row(line.run, str(line.n), line.outcome, line.arm or "–", _escape(line.headline))
+    _console().print(table)
+
+
+def _reader(user: str, groups: list[str] | None) -> Reader:
+    return Reader(user=user, groups=frozenset(groups or ()))
+
+
+def _arm(name: str) -> ArmName:
+    for arm in ARMS:
+        if arm == name:
+            return arm
+    raise typer.BadParameter(f"`{name}` is not an arm; choose one of {', '.join(ARMS)}")
+
+
+if __name__ == "__main__":
+    main()

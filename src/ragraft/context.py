@@ -1,0 +1,87 @@
+"""One opened project: its config, its workspace, and its models, which load when first used.
+
+In: a project folder. Out: a `Context` that the stages share. Nothing is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+
+from ragraft import config as configuration
+from ragraft.errors import DataError
+from ragraft.models import load
+from ragraft.models.protocol import Embedder, Generator
+from ragraft.retrieve.index import Index
+from ragraft.types import Adapter, Reader
+from ragraft.workspace import Workspace, fingerprint
+
+Notify = Callable[[str, int, int], None]
+"""Called as (stage, units done, units in all) while a stage works; done equals all when it ends."""
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """Reports to nobody."""
+
+
+class Context:
+    """What every stage needs. A model that no stage asks for is never loaded."""
+
+    def __init__(self, folder: Path, notify: Notify = silent) -> None:
+        """Raises `ConfigError` when `folder` holds no valid `ragraft.toml`."""
+        self.folder = folder
+        self.config = configuration.load(folder)
+        self.space = Workspace(folder)
+        self.notify = notify
+
+    @property
+    def name(self) -> str:
+        return self.config.project.name or self.folder.resolve().name
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        return load.embedder(self.config.models.embedder, self.config.models)
+
+    @cached_property
+    def generator(self) -> Generator:
+        """The generator without an adapter."""
+        return load.generator(self.config.models.generator, self.config.models)
+
+    def generator_with(self, adapter: Adapter | None) -> Generator:
+        """The generator with a trained adapter, or without one."""
+        if adapter is None:
+            return self.generator
+        return load.generator(self.config.models.generator, self.config.models, adapter=Path(adapter.path))
+
+    @property
+    def generator_is_remote(self) -> bool:
+        return load.is_remote(self.config.models.generator)
+
+    @cached_property
+    def generator_fingerprint(self) -> str:
+        return load.generator_fingerprint(self.config.models.generator)
+
+    @cached_property
+    def embedder_fingerprint(self) -> str:
+        return load.embedder_fingerprint(self.config.models.embedder)
+
+    @cached_property
+    def index(self) -> Index:
+        return Index.open(self.space.index, embedder=self.embedder_fingerprint, retrieval=self.config.retrieval)
+
+    @property
+    def evaluation_reader(self) -> Reader:
+        return Reader(user=self.config.evaluation.user, groups=frozenset(self.config.evaluation.groups))
+
+    def indexed(self) -> Index:
+        """The index, when it holds something. Raises `DataError` when nothing was synced yet."""
+        if not self.space.index.is_dir() or self.index.count() == 0:
+            raise DataError(
+                f"{self.folder}: nothing is indexed yet; `ragraft sync {self.folder}` indexes its documents"
+            )
+        return self.index
+
+    def knowledge_fingerprint(self) -> str:
+        """Changes when a search could answer otherwise: documents, readers, chunking, embedder or retrieval settings."""
+        return fingerprint(self.index.documents(), self.embedder_fingerprint, self.config.retrieval)

@@ -1,0 +1,101 @@
+"""Starts a project. In: a folder name. Writes a commented ragraft.toml, documents/ and examples.jsonl; never overwrites."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ragraft.config import CONFIG_NAME
+from ragraft.errors import ConfigError
+from ragraft.workspace import write_atomic
+
+CONFIG = """\
+# A ragraft project. Every key is optional; what stands here behind a # is the default.
+
+[project]
+name = {name}
+task = "answer"                  # answer: questions over documents; classify: a label for a text
+# seed = 7
+# instruction = "Answer briefly."  # added to the system message of every arm
+
+[documents]
+root = "documents"               # PDF, DOCX, PPTX, XLSX, HTML, Markdown, text and CSV files
+# include = ["**/*"]
+# exclude = ["drafts/**"]
+readers = ["everyone"]           # who may read a document that no rule names; without this line: nobody
+
+# [[documents.rules]]            # the last rule that matches a document wins
+# path = "internal/**"
+# readers = ["staff"]            # user ids or groups
+
+[examples]
+path = "examples.jsonl"          # JSONL, CSV, or chat-format JSONL
+# train = 0.5                    # shares of the groups; the test share is sealed until it is measured
+# dev = 0.15
+# test = 0.35
+# near_duplicate = 0.9           # questions this alike (cosine) never straddle splits
+# skip_bad_lines = false
+
+[models]
+embedder = "minilm"              # or hf:NAME_OR_PATH, openai:MODEL
+generator = "pocket"             # or hf:NAME_OR_PATH, openai:MODEL, http://HOST/v1#MODEL
+# price_in = 0.0                 # of a remote generator, per million tokens
+# price_out = 0.0
+
+# [chunks]
+# max_tokens = 200
+# overlap_tokens = 24
+
+# [retrieval]
+# passages = 4
+# language = "English"
+
+# [tuning]                       # LoRA, for the arms tuned, tuned+rag and raft
+# epochs = 8
+# distractors = 3
+# without_oracle = 0.2
+
+# [compare]
+# arms = ["base", "quote", "rag", "tuned", "tuned+rag", "raft"]
+
+# [constraints]                  # an arm that breaks one of these is never recommended
+# must_cite = true
+# max_p95_ms = 2000
+# max_build_minutes = 30
+# max_cost_per_1000 = 1.0
+
+# [prices]
+# currency = "EUR"
+# cpu_hour = 0.10
+# gpu_hour = 3.00
+
+# API keys are read from the environment or from a file named .env in this folder. Never put one here.
+"""
+
+PAGE = """\
+# Opening hours
+
+The reading room is open from 09:00 to 18:00 on weekdays and is closed on Sundays.
+A visitor's card costs €4 and is valid for 30 days.
+"""
+
+EXAMPLES = """\
+{"question": "When does the reading room open?", "answer": "The reading room opens at 09:00 on weekdays.", "must_include": ["09:00"], "documents": ["opening-hours.md"], "group": "hours"}
+{"question": "Can I reserve a desk by phone?", "answer": "The documents do not say.", "documents": [], "answerable": false, "group": "desks"}
+"""
+
+
+def make(folder: Path) -> tuple[Path, ...]:
+    """Make the project; the paths that were written. Raises `ConfigError` when there is one already."""
+    if (folder / CONFIG_NAME).exists():
+        raise ConfigError(f"{folder / CONFIG_NAME}: there is a project here already; choose another folder")
+    name = '"' + (folder.resolve().name.replace("\\", "").replace('"', "") or "project") + '"'
+    files = {
+        folder / CONFIG_NAME: CONFIG.format(name=name),
+        folder / "documents" / "opening-hours.md": PAGE,
+        folder / "examples.jsonl": EXAMPLES,
+        folder / ".gitignore": ".ragraft/\n.env\n",
+    }
+    written = [path for path in files if not path.exists()]
+    for path in written:
+        write_atomic(path, files[path])
+    return tuple(written)

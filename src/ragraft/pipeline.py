@@ -1,0 +1,241 @@
+"""What each command does, stage by stage. In: a `Context`. Out: values. Owns the order of the stages and what is saved.
+
+`compare` is the main job; a reader who follows it opens each module once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from ragraft import stages
+from ragraft.compare import compare as comparing
+from ragraft.compare import report as reporting
+from ragraft.compare.recommend import recommend
+from ragraft.config import CONFIG_NAME
+from ragraft.context import Context
+from ragraft.errors import DataError
+from ragraft.stages import ADAPTER_OF, INDEX_ARMS
+from ragraft.systems import classify
+from ragraft.systems.system import answer
+from ragraft.types import (
+    Adapter,
+    Answer,
+    ArmName,
+    Comparison,
+    Failure,
+    Fingerprints,
+    NotApplicable,
+    Passage,
+    Reader,
+    Recommendation,
+    Report,
+    Request,
+    Split,
+    SyncReport,
+    TunedArm,
+)
+from ragraft.workspace import fingerprint, from_json, now, to_json, write_atomic
+
+
+def compare(context: Context, *, wait: bool = False) -> Report:
+    """Documents and examples to a recommendation: build every arm, measure it on the sealed test split, compare, report."""
+    started = time.perf_counter()
+    config = context.config
+    with context.space.lock("ragraft compare", wait=wait):
+        synced = stages.sync(context) if config.project.task == "answer" else None
+        parts = stages.divide(context)
+        arms, absent = _arms(context)
+        adapters = {arm: stages.tune(context, arm, parts) for arm in _trainings(arms)}
+        asked = [stages.evaluate(context, arm, parts, _adapter_of(arm, adapters)) for arm in arms]
+        evaluations, agreement = stages.scored(context, parts, asked)
+        comparison = comparing.compare(
+            evaluations,
+            parts.test,
+            metric=_primary_metric(context, parts),
+            build_seconds={arm: _build_seconds(context, arm, adapters) for arm in arms},
+            config=config,
+            not_applicable=absent,
+            seed=config.project.seed,
+        )
+        folder = context.space.new_run()
+        report = Report(
+            run=folder.name,
+            project=context.name,
+            task=config.project.task,
+            made=now(),
+            seconds=time.perf_counter() - started,
+            currency=config.prices.currency,
+            sync=synced,
+            split=parts,
+            comparison=comparison,
+            recommendation=recommend(comparison, config),
+            evaluations=evaluations,
+            tuned=tuple(TunedArm(arm=arm, adapter=adapter) for arm, adapter in adapters.items()),
+            fingerprints=_fingerprints(context, parts),
+            config_text=(context.folder / CONFIG_NAME).read_text(encoding="utf-8"),
+            agreement=agreement,
+        )
+        _save(report, folder)
+    return report
+
+
+def sync(context: Context, *, wait: bool = False) -> SyncReport:
+    """Bring the index up to date with the documents."""
+    with context.space.lock("ragraft sync", wait=wait):
+        return stages.sync(context)
+
+
+def search(context: Context, query: str, reader: Reader) -> tuple[Passage, ...]:
+    """The passages that `reader` may see for a query, best first."""
+    return stages.retriever(context).passages([Request(question=query)], reader)[0]
+
+
+def ask(context: Context, question: str, arm: ArmName, reader: Reader) -> Answer | Failure:
+    """One question to one arm, with the same `answer` that was measured. The arm's adapter must be trained already."""
+    arms, absent = _arms(context, (arm,))
+    if not arms:
+        raise DataError(f"`{arm}` cannot be asked: {absent[0].reason}")
+    needs_examples = arm == "quote" or arm in ADAPTER_OF or context.config.project.task == "classify"
+    parts = stages.divide(context) if needs_examples and stages.has_examples(context) else None
+    adapter = stages.trained(context, ADAPTER_OF[arm], parts) if arm in ADAPTER_OF else None
+    return answer(stages.build_system(context, arm, parts, adapter), [Request(question=question)], reader)[0]
+
+
+def tune(context: Context, arms: Sequence[ArmName], *, wait: bool = False) -> tuple[TunedArm, ...]:
+    """Train the adapters behind `arms`; what is trained already is loaded."""
+    with context.space.lock("ragraft tune", wait=wait):
+        if context.config.project.task == "answer":
+            stages.sync(context)
+        parts = stages.divide(context)
+        present, _ = _arms(context, arms)
+        return tuple(TunedArm(arm=arm, adapter=stages.tune(context, arm, parts)) for arm in _trainings(present))
+
+
+def _arms(
+    context: Context, wanted: Sequence[ArmName] | None = None
+) -> tuple[tuple[ArmName, ...], tuple[NotApplicable, ...]]:
+    """The arms that exist for this task and generator, and for each other one why it does not."""
+    reasons = {arm: _why_not(context, arm) for arm in wanted or context.config.compare.arms}
+    present = tuple(arm for arm, reason in reasons.items() if not reason)
+    return present, tuple(NotApplicable(arm=arm, reason=reason) for arm, reason in reasons.items() if reason)
+
+
+def _why_not(context: Context, arm: ArmName) -> str:
+    if context.config.project.task == "classify":
+        return classify.NOT_APPLICABLE.get(arm, "")
+    if arm in ADAPTER_OF and context.generator_is_remote:
+        return f"{context.config.models.generator} is a remote endpoint: an adapter cannot be trained for it here"
+    return ""
+
+
+def _trainings(arms: Sequence[ArmName]) -> tuple[ArmName, ...]:
+    return tuple(dict.fromkeys(ADAPTER_OF[arm] for arm in arms if arm in ADAPTER_OF))
+
+
+def _adapter_of(arm: ArmName, adapters: dict[ArmName, Adapter]) -> Adapter | None:
+    return adapters[ADAPTER_OF[arm]] if arm in ADAPTER_OF else None
+
+
+def _primary_metric(context: Context, parts: Split) -> str:
+    if context.config.compare.metric:
+        return context.config.compare.metric
+    if context.config.project.task == "classify":
+        return "accuracy"
+    return "correct" if any(e.must_include for e in parts.test) else "token_f1"
+
+
+def _build_seconds(context: Context, arm: ArmName, adapters: dict[ArmName, Adapter]) -> float:
+    index = stages.index_seconds(context) if arm in INDEX_ARMS and context.config.project.task == "answer" else 0.0
+    adapter = _adapter_of(arm, adapters)
+    return index + (adapter.seconds if adapter else 0.0)
+
+
+def _fingerprints(context: Context, parts: Split) -> Fingerprints:
+    documents = context.index.documents() if context.config.project.task == "answer" else {}
+    return Fingerprints(
+        config=fingerprint(context.config),
+        documents=fingerprint(documents),
+        examples=fingerprint(parts.train, parts.dev, parts.test),
+        split=fingerprint([[e.id for e in part] for part in (parts.train, parts.dev, parts.test)]),
+        embedder=context.embedder_fingerprint,
+        generator=context.generator_fingerprint,
+        ragraft=version("ragraft"),
+    )
+
+
+# --- past runs ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunLine:
+    """A past comparison in one line."""
+
+    run: str
+    made: str
+    n: int
+    outcome: str
+    arm: str | None
+    headline: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outline:
+    """A report without its answers: what `--json` prints."""
+
+    run: str
+    project: str
+    made: str
+    seconds: float
+    report: str
+    recommendation: Recommendation
+    comparison: Comparison
+    sync: SyncReport | None
+    fingerprints: Fingerprints
+
+
+def _save(report: Report, folder: Path) -> None:
+    line = RunLine(
+        run=report.run,
+        made=report.made,
+        n=report.comparison.n,
+        outcome=report.recommendation.outcome,
+        arm=report.recommendation.arm,
+        headline=report.recommendation.headline,
+    )
+    write_atomic(folder / "line.json", to_json(line))
+    reporting.write(report, folder)
+
+
+def list_runs(context: Context) -> tuple[RunLine, ...]:
+    """Finished comparisons, newest first."""
+    return tuple(from_json(RunLine, (folder / "line.json").read_bytes()) for folder in context.space.runs())
+
+
+def load_run(context: Context, name: str) -> Report:
+    """A past comparison by its id, or `latest`. Raises `DataError` naming the ids there are."""
+    known = [folder.name for folder in context.space.runs()]
+    wanted = known[0] if name == "latest" and known else name
+    if wanted not in known:
+        raise DataError(
+            f"{context.folder}: no run `{name}`; there are {', '.join(known[:5]) or 'none yet (`ragraft compare` makes one)'}"
+        )
+    return from_json(Report, (context.space.run(wanted) / "report.json").read_bytes())
+
+
+def outline(context: Context, report: Report) -> Outline:
+    """What programs read of a report."""
+    return Outline(
+        run=report.run,
+        project=report.project,
+        made=report.made,
+        seconds=report.seconds,
+        report=str(context.space.run(report.run) / "report.html"),
+        recommendation=report.recommendation,
+        comparison=report.comparison,
+        sync=report.sync,
+        fingerprints=report.fingerprints,
+    )

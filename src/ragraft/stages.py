@@ -1,0 +1,377 @@
+"""The stages of a comparison, one function each. In: a `Context` and the results of earlier stages. Out: values.
+
+What costs time is saved under the fingerprint of its inputs (`Workspace.build_stage`): with unchanged inputs it is loaded
+instead of run. `pipeline` calls these in order.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from ragraft.context import Context
+from ragraft.corpus import examples as labelled
+from ragraft.corpus.chunk import chunk
+from ragraft.corpus.parse import parse
+from ragraft.corpus.sources import Source, find
+from ragraft.corpus.split import split
+from ragraft.errors import DataError
+from ragraft.evaluate import run
+from ragraft.evaluate.scorers import Evidence, score
+from ragraft.retrieve.index import Entry, search_text
+from ragraft.systems import classify
+from ragraft.systems.system import NEVER_REFUSE, Retriever, System, best_sentences, calibrate
+from ragraft.tune import encoder, lora, rows
+from ragraft.types import (
+    Adapter,
+    Agreement,
+    Answer,
+    ArmName,
+    Document,
+    Evaluation,
+    Example,
+    Request,
+    Skipped,
+    Split,
+    SyncReport,
+    Timings,
+    TrainingRow,
+)
+from ragraft.workspace import fingerprint, from_json, to_json, write_atomic
+
+DOCUMENTS_A_COMMIT = 64
+LATENCY_REQUESTS = 20
+"""How many test questions are asked one at a time to measure latency."""
+
+INDEX_ARMS: frozenset[ArmName] = frozenset({"quote", "rag", "tuned+rag", "raft"})
+ADAPTER_OF: dict[ArmName, ArmName] = {"tuned": "tuned", "tuned+rag": "tuned", "raft": "raft"}
+"""Which training an arm's adapter comes from: `tuned` and `tuned+rag` share one."""
+
+
+# --- documents ---------------------------------------------------------------------------------------------------------
+
+
+def sync(context: Context) -> SyncReport:
+    """Bring the index up to date with the documents. Unchanged ones are neither parsed nor embedded again."""
+    started = time.perf_counter()
+    sources = find(context.folder, context.config.documents)
+    known = context.index.documents()
+    stale = [s for s in sources if known.get(s.id) != context.index.key(s.hash, s.readers)]
+    skipped: list[Skipped] = []
+    chunks = tokens = 0
+    for start in range(0, len(stale), DOCUMENTS_A_COMMIT):
+        entries = [_entry(context, d) for d in _readable(stale[start : start + DOCUMENTS_A_COMMIT], skipped)]
+        context.index.write([e for e in entries if e.chunks])
+        chunks += sum(len(e.chunks) for e in entries)
+        tokens += sum(c.tokens for e in entries for c in e.chunks)
+        context.notify("index", min(len(stale), start + DOCUMENTS_A_COMMIT), len(stale))
+    unreadable = {s.source for s in skipped}
+    present = {s.id for s in sources} - unreadable
+    removed = sorted(known.keys() - present)
+    context.index.write([], removed)
+    added = sum(s.id not in known for s in stale if s.id in present)
+    changed = sum(s.id in known for s in stale if s.id in present)
+    report = SyncReport(
+        added=added,
+        changed=changed,
+        unchanged=len(present) - added - changed,
+        removed=len(removed),
+        skipped=tuple(skipped),
+        documents=len(present),
+        chunks=chunks,
+        tokens=tokens,
+        seconds=time.perf_counter() - started,
+        version=context.index.version,
+    )
+    _note_index_cost(context, report)
+    return report
+
+
+def _readable(sources: Sequence[Source], skipped: list[Skipped]) -> list[Document]:
+    parsed = [parse(source) for source in sources]
+    skipped.extend(p for p in parsed if isinstance(p, Skipped))
+    return [p for p in parsed if isinstance(p, Document)]
+
+
+def _entry(context: Context, document: Document) -> Entry:
+    chunks = chunk(document, context.embedder, context.config.chunks)
+    return Entry(document=document, chunks=chunks, vectors=context.embedder.embed([search_text(c) for c in chunks]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexCost:
+    """Seconds spent on indexing so far and the chunks written in them: what a build of today's index costs."""
+
+    seconds: float = 0.0
+    chunks: int = 0
+
+
+def _note_index_cost(context: Context, report: SyncReport) -> None:
+    if report.chunks:
+        before = _index_cost(context)
+        after = IndexCost(seconds=before.seconds + report.seconds, chunks=before.chunks + report.chunks)
+        write_atomic(context.space.index_cost, to_json(after))
+
+
+def _index_cost(context: Context) -> IndexCost:
+    path = context.space.index_cost
+    return from_json(IndexCost, path.read_bytes()) if path.is_file() else IndexCost()
+
+
+def index_seconds(context: Context) -> float:
+    """What building today's index takes, from the measured seconds per chunk of every sync so far."""
+    cost = _index_cost(context)
+    return cost.seconds / cost.chunks * context.index.count() if cost.chunks else 0.0
+
+
+# --- examples ----------------------------------------------------------------------------------------------------------
+
+
+def has_examples(context: Context) -> bool:
+    return (context.folder / context.config.examples.path).is_file()
+
+
+def divide(context: Context) -> Split:
+    """Load the examples, check them against the index, and split them by group; near-duplicates stay together."""
+    config = context.config
+    loaded = labelled.load(context.folder / config.examples.path, skip_bad_lines=config.examples.skip_bad_lines)
+    if config.project.task == "answer":
+        labelled.check_documents(loaded.examples, context.index.documents().keys())
+    seed, stratify = config.project.seed, config.project.task == "classify"
+    key = fingerprint(loaded.examples, config.examples, seed, stratify, context.embedder_fingerprint)
+
+    def build(folder: Path) -> None:
+        made = split(loaded.examples, context.embedder.embed, config.examples, seed, stratify=stratify)
+        write_atomic(folder / "split.json", to_json(made))
+
+    folder = context.space.build_stage("split", key, build)
+    return from_json(Split, (folder / "split.json").read_bytes())
+
+
+# --- tuning ------------------------------------------------------------------------------------------------------------
+
+
+def tune(context: Context, arm: ArmName, parts: Split) -> Adapter:
+    """The adapter of `tuned` or `raft`, trained on the train split with early stopping on dev; loaded when it is there."""
+    folder = context.space.build_stage(
+        "adapters", adapter_key(context, arm, parts), partial(_train, context, arm, parts)
+    )
+    return from_json(Adapter, (folder / "adapter.json").read_bytes())
+
+
+def trained(context: Context, arm: ArmName, parts: Split) -> Adapter:
+    """The same, when it is there already. Raises `DataError` saying how to train it."""
+    key = adapter_key(context, arm, parts)
+    if not context.space.has_stage("adapters", key):
+        raise DataError(
+            f"`{arm}` is not trained on the present documents, examples and settings; `ragraft tune {context.folder}` trains it"
+        )
+    return from_json(Adapter, (context.space.stage("adapters", key) / "adapter.json").read_bytes())
+
+
+def adapter_key(context: Context, arm: ArmName, parts: Split) -> str:
+    config = context.config
+    if config.project.task == "classify":
+        return fingerprint(
+            "classify", parts.train, parts.dev, config.tuning, config.project.seed, context.embedder_fingerprint
+        )
+    seen = context.knowledge_fingerprint() if arm == "raft" else ""
+    return fingerprint(
+        arm,
+        parts.train,
+        parts.dev,
+        config.tuning,
+        config.project,
+        seen,
+        config.retrieval.passages,
+        context.generator_fingerprint,
+    )
+
+
+def _train(context: Context, arm: ArmName, parts: Split, folder: Path) -> None:
+    config, progress = context.config, partial(_training_progress, context, arm)
+    if config.project.task == "classify":
+        adapter = encoder.train(
+            parts.train,
+            parts.dev,
+            base=config.models.embedder,
+            config=config.tuning,
+            seed=config.project.seed,
+            folder=folder,
+            progress=progress,
+        )
+    else:
+        train_rows, dev_rows = (training_rows(context, arm, part) for part in (parts.train, parts.dev))
+        write_atomic(folder / "rows.jsonl", "\n".join(to_json(r) for r in (*train_rows, *dev_rows)) + "\n")
+        adapter = lora.train(
+            train_rows,
+            dev_rows,
+            base=config.models.generator,
+            config=config.tuning,
+            seed=config.project.seed,
+            folder=folder,
+            progress=progress,
+        )
+    write_atomic(folder / "adapter.json", to_json(adapter))
+
+
+def _training_progress(context: Context, arm: ArmName, done: int, total: int, loss: float) -> None:
+    context.notify(f"tune {arm}", done, total)
+
+
+def training_rows(context: Context, arm: ArmName, examples: Sequence[Example]) -> tuple[TrainingRow, ...]:
+    """Closed-book rows for `tuned`; rows with oracle passages and retrieved distractors for `raft`."""
+    config = context.config
+    if arm == "tuned":
+        return rows.closed_book(examples, style=config.project.instruction)
+    found = retriever(context).passages([Request(question=e.question) for e in examples], context.evaluation_reader)
+    limit = context.generator.context_tokens - config.evaluation.max_new_tokens
+    return rows.raft(
+        examples,
+        {e.id: p for e, p in zip(examples, found, strict=True)},
+        context.index.chunks_of({d for e in examples for d in e.documents}, context.evaluation_reader),
+        config.tuning,
+        passages=config.retrieval.passages,
+        seed=config.project.seed,
+        style=config.project.instruction,
+        fits=lambda prompt: context.generator.count(prompt) <= limit,
+    )
+
+
+# --- systems -----------------------------------------------------------------------------------------------------------
+
+
+def build_system(context: Context, arm: ArmName, parts: Split | None, adapter: Adapter | None) -> System:
+    """The parts that `arm` is made of. `adapter` is that of `ADAPTER_OF[arm]`, None for arms without one; without
+    examples (`parts` None) `rag` and `base` are complete and `quote` never refuses."""
+    config = context.config
+    if config.project.task == "classify":
+        if parts is None:
+            raise DataError(
+                f"{context.folder / config.examples.path}: `classify` needs labelled examples, one JSON object a line"
+            )
+        return System(
+            arm=arm, classifier=classify.build(arm, context.embedder, parts, adapter, config.evaluation.out_of_scope)
+        )
+    return System(
+        arm=arm,
+        generator=None if arm == "quote" else context.generator_with(adapter),
+        retriever=retriever(context) if arm in INDEX_ARMS else None,
+        instruction=config.project.instruction,
+        max_new_tokens=config.evaluation.max_new_tokens,
+        refuse_below=_calibrated(context, parts) if arm == "quote" and parts else NEVER_REFUSE,
+    )
+
+
+def retriever(context: Context) -> Retriever:
+    return Retriever(index=context.indexed(), embedder=context.embedder, config=context.config.retrieval)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuoteThreshold:
+    """The sentence score under which `quote` refuses, and the dev questions it was calibrated on."""
+
+    refuse_below: float
+    answerable: int
+    unanswerable: int
+
+
+def _calibrated(context: Context, parts: Split) -> float:
+    def build(folder: Path) -> None:
+        requests = [Request(question=e.question) for e in parts.dev]
+        found = retriever(context).passages(requests, context.evaluation_reader) if requests else ()
+        picks = best_sentences(context.embedder, [r.question for r in requests], found)
+        kinds = [e.answerable for e in parts.dev]
+        threshold = QuoteThreshold(
+            refuse_below=calibrate([p.score if p else NEVER_REFUSE for p in picks], kinds),
+            answerable=sum(kinds),
+            unanswerable=len(kinds) - sum(kinds),
+        )
+        write_atomic(folder / "threshold.json", to_json(threshold))
+
+    folder = context.space.build_stage("quote", _quote_key(context, parts), build)
+    return from_json(QuoteThreshold, (folder / "threshold.json").read_bytes()).refuse_below
+
+
+def _quote_key(context: Context, parts: Split) -> str:
+    return fingerprint(parts.dev, context.knowledge_fingerprint(), context.evaluation_reader)
+
+
+# --- evaluation --------------------------------------------------------------------------------------------------------
+
+
+def evaluate(context: Context, arm: ArmName, parts: Split, adapter: Adapter | None) -> Evaluation:
+    """Every test question put to `arm`, unscored, with the latency of single requests. Nothing finished is asked again."""
+    key = _evaluation_key(context, arm, parts, adapter)
+    path = context.space.evaluation(key)
+    label = f"ask {arm}"
+    if run.pending(path, parts.test):
+        system = build_system(context, arm, parts, adapter)
+        run.collect(
+            system,
+            parts.test,
+            context.evaluation_reader,
+            path,
+            batch_size=context.config.evaluation.batch_size,
+            progress=partial(context.notify, label),
+        )
+    timings = _latency(context, arm, parts, adapter, key)
+    done = run.finished(path)
+    return Evaluation(arm=arm, fingerprint=key, cases=tuple(done[e.id] for e in parts.test), latency=timings)
+
+
+def _latency(context: Context, arm: ArmName, parts: Split, adapter: Adapter | None, key: str) -> tuple[Timings, ...]:
+    def build(folder: Path) -> None:
+        system = build_system(context, arm, parts, adapter)
+        measured = run.latency(system, parts.test, context.evaluation_reader, n=LATENCY_REQUESTS)
+        write_atomic(folder / "timings.json", to_json(measured, tuple[Timings, ...]))
+
+    folder = context.space.build_stage("latency", key, build)
+    return from_json(tuple[Timings, ...], (folder / "timings.json").read_bytes())
+
+
+def _evaluation_key(context: Context, arm: ArmName, parts: Split, adapter: Adapter | None) -> str:
+    config = context.config
+    if config.project.task == "classify":
+        return fingerprint(
+            arm,
+            parts.train,
+            parts.test,
+            context.embedder_fingerprint,
+            adapter.fingerprint if adapter else "",
+            config.evaluation,
+        )
+    return fingerprint(
+        arm,
+        parts.test,
+        config.project,
+        config.evaluation,
+        context.knowledge_fingerprint() if arm in INDEX_ARMS else "",
+        _quote_key(context, parts) if arm == "quote" else context.generator_fingerprint,
+        adapter.fingerprint if adapter else "",
+    )
+
+
+def scored(
+    context: Context, parts: Split, evaluations: Sequence[Evaluation]
+) -> tuple[tuple[Evaluation, ...], Agreement | None]:
+    """The same evaluations with scores, and the judge's agreement with people where the config names both.
+
+    Arms without an index are checked against what the first arm with one retrieved.
+    """
+    proof = _evidence(evaluations)
+    task, oos = context.config.project.task, context.config.evaluation.out_of_scope
+    done = tuple(replace(e, cases=score(task, parts.test, e.cases, proof, out_of_scope=oos)) for e in evaluations)
+    if context.config.judge.model is None or task != "answer":
+        return done, None
+    return _judged(context, parts, done)
+
+
+def _evidence(evaluations: Sequence[Evaluation]) -> list[Evidence]:
+    indexed = next((e for e in evaluations if e.arm in INDEX_ARMS), None)
+    if indexed is None:
+        return []
+    return [Evidence(passages=c.outcome.passages if isinstance(c.outcome, Answer) else ()) for c in indexed.cases]
