@@ -133,7 +133,7 @@ def _scan(text: str) -> list[_Line]:
         after = raw[number + 1] if number + 1 < len(raw) else ""
         in_table = "|" in line and (in_table or ("|" in after and _DELIMITER.match(after) is not None))
         lines.append(_classify(line, lines, page, in_table))
-    return [line for line in lines if line.level >= 0]
+    return lines
 
 
 def _classify(line: str, lines: list[_Line], page: int | None, in_table: bool) -> _Line:
@@ -250,7 +250,7 @@ def _table(rows: Sequence[_Line], tools: _Tools) -> list[_Piece]:
     parts: list[_Piece] = []
     current, used, page = list(header), 0, rows[0].page
     for row in rows[len(header) :]:
-        cost = tools.count(row.text)
+        cost = tools.count(f"\n{row.text}")
         if len(current) > len(header if not parts else repeated) and used + cost > room:
             parts.append(_Piece(text="\n".join(current).strip(), page=page))
             current, used, page, room = list(repeated), 0, row.page, tools.limit - tools.count("\n".join(repeated))

@@ -158,7 +158,7 @@ def _read_other(source: Source, data: bytes) -> Content:
 
     try:
         mime = kreuzberg.validate_mime_type(kreuzberg.detect_mime_type_from_path(source.path))
-    except (kreuzberg.KreuzbergError, OSError):
+    except (kreuzberg.KreuzbergError, OSError, ValueError, RuntimeError):
         mime = ""
     if not mime or mime.startswith(("image/", "text/x-")):
         kind = source.path.suffix or "a file without an ending"

@@ -164,5 +164,4 @@ def _starts_block(before: _Line | None, line: _Line, usual: float, levels: dict[
     return (
         before.size != line.size
         and (not before.size or not line.size or levels.get(before.size, 0) != levels.get(line.size, 0))
-        or _apart(line, usual)
-    )
+    ) or _apart(line, usual)
