@@ -1,0 +1,58 @@
+"""ragraft.toml: every mistake is one line that names the place and the remedy."""
+
+from pathlib import Path
+
+import pytest
+
+from ragraft import config
+from ragraft.errors import ConfigError
+from ragraft.init import CONFIG
+
+
+def load(folder: Path, text: str) -> config.Config:
+    (folder / "ragraft.toml").write_text(text)
+    return config.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[tuning]\nrankk = 3", r"ragraft.toml:2: unknown key `tuning.rankk`; did you mean `rank`\?"),
+        ("[tunning]\nrank = 3", r"ragraft.toml:1: unknown key `tunning`; did you mean `tuning`\?"),
+        ("\n[tuning]\n\nrank = 'x'", r":4: `tuning.rank`: input should be a valid integer, not 'x'"),
+        ("[compare]\narms = ['rag', 'rat']", r":2: `compare.arms`.*'rag'.*'rat'"),
+        ("[examples]\ntest = 0.9", r"train \+ dev \+ test must be 1"),
+        ("[project]\ntask = 'sing'", r":2: `project.task`"),
+        ("[[documents.rules]]\npath = 'x'", r"`documents.rules.readers`: field required"),
+        ("[tuning\nrank = 1", r"not valid TOML"),
+    ],
+)
+def test_a_mistake_names_line_and_remedy(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        load(tmp_path, text)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="ragraft init"):
+        config.load(tmp_path)
+
+
+def test_an_empty_file_is_all_defaults_and_nobody_may_read(tmp_path: Path) -> None:
+    loaded = load(tmp_path, "")
+    assert loaded == config.Config()
+    assert loaded.documents.readers == ()
+
+
+def test_whole_numbers_are_accepted_where_a_fraction_is_meant(tmp_path: Path) -> None:
+    assert load(tmp_path, "[constraints]\nmax_p95_ms = 300").constraints.max_p95_ms == 300.0
+
+
+def test_the_template_and_every_default_in_its_comments_are_true(tmp_path: Path) -> None:
+    template = CONFIG.format(name='"Handbook"')
+    assert load(tmp_path, template).documents.readers == ("everyone",)
+    samples = ("must", "max_p95", "max_build", "max_cost", "exclude", "[[", 'path = "int', 'readers = ["st')
+    commented = [line.removeprefix("# ") for line in template.splitlines() if "=" in line or line.startswith(("[", "# ["))]
+    loaded = load(tmp_path, "\n".join(line for line in commented if not line.startswith(samples)))
+    for section in ("chunks", "retrieval", "tuning", "compare", "prices", "examples", "models"):
+        assert getattr(loaded, section) == getattr(config.Config(), section), section
