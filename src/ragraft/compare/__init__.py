@@ -1,0 +1,1 @@
+"""Comparing arms: statistics, costs, the recommendation and its report."""

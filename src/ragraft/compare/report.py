@@ -1,0 +1,128 @@
+"""`Report` -> report.json and one self-contained report.html, and the small HTML that notebooks show.
+
+In: a `types.Report` and a run folder. Out: the path of report.html. Writes `report.html`, then `report.json` (the file
+that marks a run as finished), both by rename. The page has no script and loads nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ragraft.compare import cases, charts, view, wording
+from ragraft.types import ArmName, Report
+from ragraft.workspace import to_json, write_atomic
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Everything that the template prints."""
+
+    report: Report
+    made: str
+    heads: tuple[view.Head, ...]
+    rows: tuple[view.ArmRow, ...]
+    figures: tuple[view.Figure, ...]
+    open_questions: tuple[str, ...]
+    pairs: tuple[view.PairRow, ...]
+    ticks: tuple[view.Tick, ...]
+    tradeoffs: tuple[charts.Chart, ...]
+    curves: tuple[charts.Chart, ...]
+    retrieval_heads: tuple[str, ...]
+    retrieval: tuple[view.RetrievalRow, ...]
+    questions: cases.Questions
+    failures: tuple[FailedCase, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedCase:
+    """Cases of one arm that failed in the same way."""
+
+    arm: ArmName
+    stage: str
+    message: str
+    count: int
+    first: str
+
+
+def write(report: Report, folder: Path) -> Path:
+    """Write `report.html` and `report.json` into `folder`. Raises `StoreError` when the disk refuses."""
+    path = folder / "report.html"
+    write_atomic(path, html(report))
+    write_atomic(folder / "report.json", to_json(report, indent=1))
+    return path
+
+
+def html(report: Report) -> str:
+    """The whole page. All text from documents, models and the config is escaped."""
+    return _environment().get_template("report.html.jinja").render(page=_page(report), report=report)
+
+
+def html_summary(report: Report) -> str:
+    """Recommendation and comparison table as a fragment with inline styles, for `_repr_html_`."""
+    template = _environment().get_template("summary.html.jinja")
+    return template.render(report=report, heads=view.heads(report), rows=view.arm_rows(report))
+
+
+def _page(report: Report) -> Page:
+    drawn = (charts.quality_against_latency(report), charts.quality_against_cost(report))
+    return Page(
+        report=report,
+        made=_date(report.made),
+        heads=view.heads(report),
+        rows=view.arm_rows(report),
+        figures=view.figures(report),
+        open_questions=view.open_questions(report),
+        pairs=view.pair_rows(report),
+        ticks=view.pair_ticks(report),
+        tradeoffs=tuple(c for c in drawn if c),
+        curves=tuple(c for t in report.tuned if (c := charts.learning_curve(t))),
+        retrieval_heads=view.retrieval_heads(report),
+        retrieval=view.retrieval_rows(report),
+        questions=cases.questions(report),
+        failures=failed_cases(report),
+    )
+
+
+def failed_cases(report: Report) -> tuple[FailedCase, ...]:
+    """Failures grouped by arm, stage and message, commonest first."""
+    from ragraft.types import Failure
+
+    groups: dict[tuple[ArmName, str, str], list[str]] = {}
+    for evaluation in report.evaluations:
+        for case in evaluation.cases:
+            if isinstance(case.outcome, Failure):
+                key = evaluation.arm, case.outcome.stage, case.outcome.message
+                groups.setdefault(key, []).append(case.example)
+    found = [
+        FailedCase(arm=arm, stage=stage, message=message, count=len(ids), first=ids[0])
+        for (arm, stage, message), ids in groups.items()
+    ]
+    return tuple(sorted(found, key=lambda f: -f.count))
+
+
+def _date(text: str) -> str:
+    try:
+        made = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return f"{made.day} {made:%B %Y, %H:%M}"
+
+
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(w=wording, shapes=charts.SHAPES, colour=charts.colour)
+    return environment

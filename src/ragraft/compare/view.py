@@ -1,0 +1,360 @@
+"""`Report` -> what the report shows, as text and positions: the rows of its tables. Charts and questions stand apart.
+
+In: a `types.Report`. Out: frozen views that the template and the terminal print as they are. Writes nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from dataclasses import dataclass
+
+from ragraft.compare import wording
+from ragraft.types import ArmName, ArmSummary, Comparison, Estimate, Evaluation, PairTest, Report
+
+FEW = 20
+"""Below this many test questions the report says that little can be concluded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """A figure, what stands small under it, and what hovering says."""
+
+    text: str
+    note: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """An interval on a scale from 0 to 100. `zero` is where no difference lies (0 for plain means)."""
+
+    low: float
+    mid: float
+    high: float
+    zero: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """A column of the comparison table."""
+
+    name: str
+    short: str
+    explanation: str
+    group: str
+    starts: bool
+    """First of its group."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A decisive difference from the recommended arm on the primary metric."""
+
+    text: str
+    better: bool
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmRow:
+    arm: ArmName
+    words: str
+    status: str
+    primary: Cell
+    bar: Bar | None
+    mark: Mark | None
+    cells: tuple[Cell, ...]
+    latency: Cell
+    build: Cell
+    cost: Cell
+    counts: Cell
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairRow:
+    """One difference, turned so that the recommended arm stands first."""
+
+    test: PairTest
+    bar: Bar
+    difference: str
+    interval: str
+    p: str
+    p_adjusted: str
+    detectable: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    at: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A large number in the verdict."""
+
+    value: str
+    label: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrievalRow:
+    arm: ArmName
+    cells: tuple[Cell, ...]
+    bars: tuple[Bar | None, ...]
+
+
+def heads(report: Report) -> tuple[Head, ...]:
+    """Columns for every metric but the primary and the retrieval ones: known ones in order, unknown ones last."""
+    seen = dict.fromkeys(e.metric for s in report.comparison.arms for e in s.estimates)
+    known = [m for m in wording.METRICS if m in seen] + [m for m in seen if m not in wording.METRICS]
+    groups = list(dict.fromkeys(m.group for m in wording.METRICS.values())) + ["Other"]
+    shown = sorted(
+        (m for m in known if m != report.comparison.metric and m not in wording.RETRIEVAL),
+        key=lambda m: groups.index(wording.metric(m).group),
+    )
+    result: list[Head] = []
+    for name in shown:
+        m = wording.metric(name)
+        starts = not result or result[-1].group != m.group
+        result.append(Head(name=name, short=m.short, explanation=m.explanation, group=m.group, starts=starts))
+    return tuple(result)
+
+
+def arm_words(report: Report, arm: ArmName) -> str:
+    words = wording.CLASSIFY_WORDS if report.task == "classify" else wording.ARM_WORDS
+    return words.get(arm, "")
+
+
+def arm_rows(report: Report) -> tuple[ArmRow, ...]:
+    columns = heads(report)
+    evaluations = {e.arm: e for e in report.evaluations}
+    return tuple(_arm_row(report, s, columns, evaluations.get(s.arm)) for s in report.comparison.arms)
+
+
+def _arm_row(report: Report, s: ArmSummary, columns: tuple[Head, ...], evaluation: Evaluation | None) -> ArmRow:
+    primary = s.estimate(report.comparison.metric)
+    answered = s.n - s.failed
+    return ArmRow(
+        arm=s.arm,
+        words=arm_words(report, s.arm),
+        status=status(report, s.arm),
+        primary=cell(report.comparison.metric, primary, evaluation),
+        bar=mean_bar(primary),
+        mark=mark(report, s.arm),
+        cells=tuple(cell(c.name, s.estimate(c.name), evaluation) for c in columns),
+        latency=Cell(
+            text=wording.milliseconds(s.p50_ms),
+            note=f"p95 {wording.milliseconds(s.p95_ms)}",
+            title=f"Median and 95th percentile of {wording.count(answered, 'answered question')}",
+        ),
+        build=Cell(text=wording.seconds(s.build_seconds), title="Index and tuning, as measured when they were built"),
+        cost=Cell(
+            text=wording.money(s.cost.per_1000),
+            note=report.currency,
+            title=f"Per 1,000 questions, by the prices in the config; {s.prompt_tokens:.0f} prompt and "
+            f"{s.completion_tokens:.0f} completion tokens per question",
+        ),
+        counts=_counts(primary, s),
+    )
+
+
+def _counts(primary: Estimate | None, s: ArmSummary) -> Cell:
+    scored, unscored = (primary.n, primary.unscored) if primary else (0, s.n - s.failed)
+    rest = [f"{unscored} unscored"] * (unscored > 0) + [f"{s.failed} failed"] * (s.failed > 0)
+    title = f"{scored} scored, {unscored} unscored, {s.failed} failed"
+    return Cell(text=f"{scored} of {s.n}", note=", ".join(rest) or "all scored", title=title)
+
+
+def cell(name: str, estimate: Estimate | None, evaluation: Evaluation | None) -> Cell:
+    """The mean with its n below and its interval on hover; `DASH` with the reason where nothing was scored."""
+    if estimate is None:
+        return Cell(text=wording.DASH, title=f"{wording.metric(name).label} is not measured for this arm")
+    if estimate.mean is None:
+        return Cell(text=wording.DASH, title=f"Unscored: {unscored_reason(name, evaluation)}", note="n 0")
+    span = wording.interval(name, estimate)
+    parts = [
+        f"95 % interval {span}" if span else "no interval",
+        f"n {estimate.n}",
+        *([f"{estimate.unscored} unscored ({unscored_reason(name, evaluation)})"] if estimate.unscored else []),
+        *([f"{estimate.failed} failed"] if estimate.failed else []),
+    ]
+    return Cell(text=wording.value(name, estimate.mean, unit=False), note=f"n {estimate.n}", title=", ".join(parts))
+
+
+def unscored_reason(name: str, evaluation: Evaluation | None) -> str:
+    """The commonest reason that the cases give."""
+    reasons = Counter(
+        s.reason
+        for c in (evaluation.cases if evaluation else ())
+        for s in c.scores
+        if s.name == name and s.value is None and s.reason
+    )
+    return reasons.most_common(1)[0][0] if reasons else "no case could be scored"
+
+
+def mean_bar(estimate: Estimate | None) -> Bar | None:
+    if estimate is None or estimate.mean is None:
+        return None
+    low = estimate.mean if estimate.low is None else estimate.low
+    high = estimate.mean if estimate.high is None else estimate.high
+    return Bar(low=_percent(low), mid=_percent(estimate.mean), high=_percent(high))
+
+
+def _percent(share: float) -> float:
+    return round(100 * min(1.0, max(0.0, share)), 2)
+
+
+def status(report: Report, arm: ArmName) -> str:
+    advice = report.recommendation
+    if arm == advice.arm:
+        return "recommended"
+    if arm in {e.arm for e in advice.excluded}:
+        return "excluded"
+    return "tied" if arm in advice.tied else ""
+
+
+def mark(report: Report, arm: ArmName) -> Mark | None:
+    """The difference from the recommended arm, only where its adjusted p is decisive."""
+    chosen = report.recommendation.arm
+    test = find_pair(report.comparison, arm, chosen) if chosen and arm != chosen else None
+    if test is None or not test.decisive:
+        return None
+    better = (test.difference > 0) == wording.metric(test.metric).higher
+    gap = wording.difference(test.metric, test.difference)
+    word = "better" if better else "worse"
+    title = f"Decisively {word} than {chosen}: {gap} {wording.points(test.metric)}, adjusted p {wording.p_value(test.p_adjusted)}"
+    return Mark(text=f"{'▲' if better else '▼'}{wording.NBSP}{gap}", better=better, title=title)
+
+
+def find_pair(comparison: Comparison, a: ArmName, b: ArmName) -> PairTest | None:
+    """The test of `a` against `b`, turned so that `a` stands first."""
+    for test in comparison.pairs:
+        if (test.a, test.b) == (a, b):
+            return test
+        if (test.a, test.b) == (b, a):
+            return turned(test)
+    return None
+
+
+def turned(test: PairTest) -> PairTest:
+    return dataclasses.replace(test, a=test.b, b=test.a, difference=-test.difference, low=-test.high, high=-test.low)
+
+
+def pair_rows(report: Report) -> tuple[PairRow, ...]:
+    """All pairs, those of the recommended arm first and turned towards it; the bars share one scale around zero."""
+    chosen = report.recommendation.arm
+    tests = [turned(t) if t.b == chosen else t for t in report.comparison.pairs]
+    tests.sort(key=lambda t: t.a != chosen)
+    reach = pair_reach(report)
+    return tuple(_pair_row(t, reach) for t in tests)
+
+
+def _pair_row(t: PairTest, reach: float) -> PairRow:
+    def place(x: float) -> float:
+        return round(50 + 50 * max(-1.0, min(1.0, x / reach)), 2)
+
+    low, high = wording.difference(t.metric, t.low), wording.difference(t.metric, t.high)
+    return PairRow(
+        test=t,
+        bar=Bar(low=place(t.low), mid=place(t.difference), high=place(t.high), zero=50),
+        difference=wording.difference(t.metric, t.difference),
+        interval=f"{low} to {high}",
+        p=wording.p_value(t.p),
+        p_adjusted=wording.p_value(t.p_adjusted),
+        detectable=wording.difference(t.metric, t.detectable).lstrip("+"),
+    )
+
+
+def pair_reach(report: Report) -> float:
+    """The half-width of the differences' scale, rounded up to a tenth."""
+    ends = [abs(x) for t in report.comparison.pairs for x in (t.low, t.high)]
+    return max(0.1, -(-max(ends, default=0.1) * 10 // 1) / 10)
+
+
+def pair_ticks(report: Report) -> tuple[Tick, ...]:
+    reach, name = pair_reach(report), report.comparison.metric
+    texts = (wording.difference(name, -reach), "0", wording.difference(name, reach))
+    return tuple(Tick(at=at, text=text) for at, text in zip((0.0, 50.0, 100.0), texts, strict=True))
+
+
+def figures(report: Report) -> tuple[Figure, ...]:
+    """The recommended arm in four numbers."""
+    chosen = report.recommendation.arm
+    if chosen is None:
+        return ()
+    s, name = report.comparison.summary(chosen), report.comparison.metric
+    primary = s.estimate(name)
+    best = Figure(
+        value=wording.value(name, primary.mean if primary else None),
+        label=wording.metric(name).label.lower(),
+        note=f"95 % interval {wording.interval(name, primary)}, n {primary.n}" if primary and primary.n else "unscored",
+    )
+    return (
+        best,
+        Figure(
+            value=wording.milliseconds(s.p50_ms),
+            label="typical answer time",
+            note=f"p95 {wording.milliseconds(s.p95_ms)}, n {s.n - s.failed}",
+        ),
+        Figure(
+            value=f"{wording.money(s.cost.per_1000)}{wording.NBSP}{report.currency}",
+            label="per 1,000 questions",
+            note="by the config's prices",
+        ),
+        Figure(value=wording.seconds(s.build_seconds), label="to build", note="index and tuning, as measured"),
+    )
+
+
+def open_questions(report: Report) -> tuple[str, ...]:
+    """What the figures do not show, in sentences: undecided differences, what could be detected, what is missing."""
+    advice, comparison = report.recommendation, report.comparison
+    name = comparison.metric
+    chosen = advice.arm
+    result: list[str] = []
+    if comparison.n < FEW:
+        result.append(
+            f"With {wording.count(comparison.n, 'test question')} no difference between arms can be taken for granted."
+        )
+    out = {e.arm for e in advice.excluded}
+    open_pairs = [
+        t
+        for t in comparison.pairs
+        if not t.decisive and not {t.a, t.b} & out and (chosen is None or chosen in (t.a, t.b))
+    ]
+    for test in open_pairs[:4]:
+        t = turned(test) if test.b == chosen else test
+        low, high = wording.difference(name, t.low), wording.difference(name, t.high)
+        result.append(
+            f"Whether {t.a} or {t.b} is better: they differ by {wording.difference(name, t.difference)} {wording.points(name)} "
+            f"(95 % interval {low} to {high}, adjusted p {wording.p_value(t.p_adjusted)}, n {t.n})."
+        )
+    if comparison.pairs:
+        widest = max(t.detectable for t in comparison.pairs)
+        text = wording.difference(name, widest).lstrip("+")
+        result.append(
+            f"True differences below {text} {wording.points(name)} may go unseen: "
+            f"{wording.count(comparison.n, 'question')} in {wording.count(comparison.clusters, 'group')} find larger ones four times out of five."
+        )
+    if advice.examples_needed:
+        result.append(f"About {advice.examples_needed:,} further test questions would settle it (an estimate).")
+    return tuple(result)
+
+
+def retrieval_heads(report: Report) -> tuple[str, ...]:
+    scored = {e.metric for s in report.comparison.arms for e in s.estimates if e.mean is not None}
+    return tuple(m for m in wording.RETRIEVAL if m in scored)
+
+
+def retrieval_rows(report: Report) -> tuple[RetrievalRow, ...]:
+    names = retrieval_heads(report)
+    evaluations = {e.arm: e for e in report.evaluations}
+    rows: list[RetrievalRow] = []
+    for s in report.comparison.arms:
+        found = [s.estimate(m) for m in names]
+        if any(e and e.mean is not None for e in found):
+            cells = tuple(cell(m, e, evaluations.get(s.arm)) for m, e in zip(names, found, strict=True))
+            rows.append(RetrievalRow(arm=s.arm, cells=cells, bars=tuple(map(mean_bar, found))))
+    return tuple(rows)
