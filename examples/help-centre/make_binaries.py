@@ -74,7 +74,9 @@ def write_docx(source: Path, target: Path) -> None:
 
 
 def add_table(document, lines: list[str]) -> None:
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if not re.fullmatch(r"[|\-: ]+", line)]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in lines if not re.fullmatch(r"[|\-: ]+", line)
+    ]
     table = document.add_table(rows=0, cols=len(rows[0]), style="Light Grid Accent 1")
     for row in rows:
         for cell, text in zip(table.add_row().cells, row, strict=True):
