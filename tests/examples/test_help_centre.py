@@ -190,6 +190,11 @@ def test_no_fact_of_a_page_is_asked_in_two_groups():
 # ---------------------------------------------------------------- house style
 
 
+def asks_yes_or_no(question: str) -> bool:
+    """Whether a sentence of the question begins with a verb such as "Can"; an introduction may stand before it."""
+    return any(YES_NO.match(sentence) for sentence in re.split(r"(?<=[.?!])\s+", question))
+
+
 def style_faults(question: str, answer: str) -> list[str]:
     """The rules of style-guide.md that an answer breaks."""
     plain = answer.replace("**", "")
@@ -203,7 +208,7 @@ def style_faults(question: str, answer: str) -> list[str]:
         "no exclamation, question, contraction or straight quotes": not set("!?\"“”'’`") & set(answer),
         "no banned words": not words & BANNED_WORDS,
         "numbers are digits": not words & NUMBER_WORDS,
-        "yes or no first": not YES_NO.match(question) or answer.startswith(("Yes, ", "No, ")),
+        "yes or no first": not asks_yes_or_no(question) or answer.startswith(("Yes, ", "No, ")),
         "plan names are bold": not any(plan in without_bold_plans for plan in PLANS),
         "only plan names are bold": "*" not in without_bold_plans,
         "menu paths stand in »…«": " > " not in outside_quotes and answer.count("»") == answer.count("«"),
@@ -211,6 +216,7 @@ def style_faults(question: str, answer: str) -> list[str]:
         "€1,150": not re.search(r"€\d{4}", answer),
         "15%": not re.search(r"\d\s+%", answer),
         "24-hour times": not re.search(r"\d\s*(am|pm|a\.m\.|p\.m\.)\b|(?<!\d)\d:\d\d", answer),
+        "14 May 2018": not re.search(r"\d(st|nd|rd|th)\b|\d-\d\d-\d\d|\b(May|June|July) \d{1,2}\b", plain),
         "units of time are words": not re.search(r"\d (min|mins|sec|secs|hrs?|h|d)\b", answer),
     }
     return [rule for rule, kept in rules.items() if not kept]
@@ -225,6 +231,7 @@ def test_answers_follow_the_house_style():
     ("question", "answer", "fault"),
     [
         ("How much is Lantern?", "Lantern costs €12.", "plan names are bold"),
+        ("I have a lot of jobs. Can I export?", "You can export.", "yes or no first"),
         ("Can I export?", "You can export.", "yes or no first"),
         ("Where is it?", "Open Settings > Data.", "menu paths stand in »…«"),
         ("How long?", "It takes three days.", "numbers are digits"),
