@@ -6,16 +6,18 @@ serves light, dark and print; fonts are the page's. Writes nothing.
 
 from __future__ import annotations
 
+import itertools
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import Any, Literal
 
 from ragraft.compare import wording
 from ragraft.types import ArmName, CurvePoint, Report, TunedArm
 
-WIDTH, HEIGHT = 400, 280
+WIDTH, HEIGHT, SMALL = 400, 280, 280
 LINE = 15
 """Pixels between two labels that would otherwise touch."""
 
@@ -47,6 +49,14 @@ class _Point:
     high: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """Where an arm's name stands: its height on the y axis and the side of its point."""
+
+    place: float
+    side: Literal["left", "right"]
+
+
 def colour(arm: ArmName) -> str:
     """The CSS variable that holds the arm's colour."""
     return f"var(--arm-{arm.replace('+', '-')})"
@@ -55,7 +65,7 @@ def colour(arm: ArmName) -> str:
 def quality_against_latency(report: Report) -> Chart | None:
     """Median milliseconds against the primary metric; None where fewer than two arms have both."""
     xs = {s.arm: s.p50_ms for s in report.comparison.arms}
-    return _tradeoff(report, xs, ident="latency", name="answer time", axis="Median answer time, ms (log scale)")
+    return _tradeoff(report, xs, ident="latency", name="answer time", axis="Median answer time, ms")
 
 
 def quality_against_cost(report: Report) -> Chart | None:
@@ -76,17 +86,16 @@ def _tradeoff(report: Report, xs: dict[ArmName, float | None], *, ident: str, na
             points.append(_Point(arm=s.arm, x=x, y=e.mean * factor, low=low * factor, high=high * factor))
     if len(points) < 2:
         return None
-    log = all(p.x > 0 for p in points) and ("log" in axis or max(p.x for p in points) > 8 * min(p.x for p in points))
-    if log and "log" not in axis:
-        axis += " (log scale)"
-    if not log:
-        axis = axis.replace(" (log scale)", "")
+    xs_shown = [p.x for p in points]
+    log = min(xs_shown) > 0 and max(xs_shown) > 5 * min(xs_shown)
+    axis += " (log scale)" if log else ""
     y_axis = f"{label}, %" if factor == 100 else label
     described = "; ".join(
         f"{p.arm}: {p.x:.3g}, {label.lower()} {p.y:.1f} ({p.low:.1f} to {p.high:.1f})" for p in points
     )
     svg = _render(_scatter(points, axis, y_axis, log=log), ident, f"{label} against {name}", f"{axis}. {described}.")
-    note = f"{report.comparison.n} test questions; bars are 95 % intervals. Up and to the left is better."
+    better = "Up" if wording.metric(metric).higher else "Down"
+    note = f"{wording.count(report.comparison.n, 'test question')}; bars are 95 % intervals. {better} and to the left is better."
     return Chart(title=f"{label} against {name}", note=note, svg=svg)
 
 
@@ -96,24 +105,36 @@ def _scatter(points: Sequence[_Point], x_title: str, y_title: str, *, log: bool)
     arms = [p.arm for p in points]
     # Altair reads records: this is its border, and no dict goes further.
     rows = [
-        {"arm": p.arm, "x": p.x, "y": p.y, "low": p.low, "high": p.high, "place": place}
-        for p, place in zip(points, label_heights(points), strict=True)
+        {"arm": p.arm, "x": p.x, "y": p.y, "low": p.low, "high": p.high, "place": label.place, "side": label.side}
+        for p, label in zip(points, labels(points, log=log), strict=True)
     ]
-    xs, top = [p.x for p in points], max(p.high for p in points)
-    domain = [min(xs) / 1.5, max(xs) * 3.2] if log else [0, max(xs) * 1.3 or 1]
+    domain = _x_domain(points, log=log)
+    ticks = (
+        alt.Axis(grid=False, values=log_ticks(domain[0], domain[1]), format="~r")
+        if log
+        else alt.Axis(grid=False, tickCount=5)
+    )
     scale = alt.Scale(type="log", domain=domain, nice=False) if log else alt.Scale(domain=domain, nice=False)
-    x = alt.X("x:Q", title=x_title, scale=scale, axis=alt.Axis(grid=False, tickCount=5, format="~g" if log else "~r"))
+    x = alt.X("x:Q", title=x_title, scale=scale, axis=ticks)
     y = alt.Y("y:Q", title=y_title, scale=alt.Scale(domain=_y_domain(points), nice=False), axis=alt.Axis(tickCount=5))
     tint = alt.Color("arm:N", scale=alt.Scale(domain=arms, range=[colour(a) for a in arms]), legend=None)
     shape = alt.Shape("arm:N", scale=alt.Scale(domain=arms, range=[SHAPES[a] for a in arms]), legend=None)
     chart = alt.Chart(alt.Data(values=rows))
     bars = chart.mark_rule(strokeWidth=2, opacity=0.55).encode(x=x, y="low:Q", y2="high:Q", color=tint)
     marks = chart.mark_point(filled=True, size=95, opacity=1).encode(x=x, y=y, color=tint, shape=shape)
-    names = chart.mark_text(align="left", dx=10, fontSize=13, fontWeight=600, color="var(--ink)").encode(
-        x=x, y="place:Q", text="arm:N"
-    )
-    del top
-    return alt.layer(bars, marks, names)
+    layers = [bars, marks]
+    for side, align, dx in (("right", "left", 10), ("left", "right", -10)):
+        words = chart.transform_filter(alt.datum.side == side)
+        text = words.mark_text(align=align, dx=dx, fontSize=13, fontWeight=600, color="var(--ink)")
+        layers.append(text.encode(x=x, y="place:Q", text="arm:N"))
+    return alt.layer(*layers).properties(width=WIDTH, height=HEIGHT)
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """1 and 3 times powers of ten within the domain (1, 2 and 5 where it is short)."""
+    steps = (1, 3) if high > 50 * low else (1, 2, 5)
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    return [t for power in powers for s in steps if low <= (t := round(s * 10.0**power, 12)) <= high]
 
 
 def _y_domain(points: Sequence[_Point]) -> list[float]:
@@ -122,19 +143,48 @@ def _y_domain(points: Sequence[_Point]) -> list[float]:
     return [max(0.0, low - pad) if low >= 0 else low - pad, high + pad]
 
 
-def label_heights(points: Sequence[_Point]) -> list[float]:
-    """Where each point's label stands on the y axis: beside its point, pushed apart where labels would touch."""
+def labels(points: Sequence[_Point], *, log: bool) -> list[Label]:
+    """Beside each point: to the left where another arm's interval would run through a label on the right.
+
+    Labels of one side that would touch are pushed apart.
+    """
     low, high = _y_domain(points)
     gap = LINE * (high - low) / HEIGHT
-    heights = {p.arm: p.y for p in points}
+    at = _pixels(points, log=log)
+    sides = [_side(i, points, at, gap) for i in range(len(points))]
+    heights = [p.y for p in points]
     for _ in range(20):
-        ordered = sorted(heights, key=lambda arm: heights[arm])
-        for below, above in zip(ordered, ordered[1:], strict=False):
-            overlap = gap - (heights[above] - heights[below])
-            if overlap > 0:
-                heights[below] -= overlap / 2
-                heights[above] += overlap / 2
-    return [heights[p.arm] for p in points]
+        for side in ("left", "right"):
+            ordered = sorted((i for i, s in enumerate(sides) if s == side), key=lambda i: heights[i])
+            for below, above in itertools.pairwise(ordered):
+                overlap = gap - (heights[above] - heights[below])
+                if overlap > 0 and abs(at[above] - at[below]) < 10 * LINE:
+                    heights[below] -= overlap / 2
+                    heights[above] += overlap / 2
+    return [Label(place=h, side=s) for h, s in zip(heights, sides, strict=True)]
+
+
+def _side(i: int, points: Sequence[_Point], at: Sequence[float], gap: float) -> Literal["left", "right"]:
+    width = 9 * len(points[i].arm) + 10
+    crossing = [
+        x - at[i]
+        for n, (p, x) in enumerate(zip(points, at, strict=True))
+        if n != i and p.low - gap / 2 <= points[i].y <= p.high + gap / 2
+    ]
+    right = any(0 <= x < width for x in crossing)
+    left = any(-width < x <= 0 for x in crossing) or at[i] < width
+    return "left" if right and not left else "right"
+
+
+def _pixels(points: Sequence[_Point], *, log: bool) -> list[float]:
+    low, high = _x_domain(points, log=log)
+    shift = math.log if log else float
+    return [WIDTH * (shift(p.x) - shift(low)) / (shift(high) - shift(low)) for p in points]
+
+
+def _x_domain(points: Sequence[_Point], *, log: bool) -> list[float]:
+    low, high = min(p.x for p in points), max(p.x for p in points)
+    return [low / 1.5, high * 3.2] if log else [0.0, high * 1.35 or 1.0]
 
 
 def learning_curve(tuned: TunedArm) -> Chart | None:
@@ -174,7 +224,7 @@ def _curve(tuned: TunedArm, best: CurvePoint) -> Any:
     kept = [{"step": best.step, "loss": best.dev_loss, "text": "kept"}]
     tint = colour(tuned.arm)
     first = points[0].step
-    reach = last.step + 0.14 * (last.step - first or 1)
+    reach = last.step + 0.2 * (last.step - first or 1)
     x = alt.X(
         "step:Q",
         title="Training step",
@@ -185,12 +235,12 @@ def _curve(tuned: TunedArm, best: CurvePoint) -> Any:
     dash = alt.StrokeDash("part:N", scale=alt.Scale(domain=["dev", "train"], range=[[1, 0], [5, 4]]), legend=None)
     lines = alt.Chart(alt.Data(values=rows)).mark_line(color=tint, strokeWidth=2.5).encode(x=x, y=y, strokeDash=dash)
     names = alt.Chart(alt.Data(values=ends)).mark_text(
-        align="left", dx=6, fontSize=12.5, fontWeight=600, color="var(--ink)"
+        align="left", dx=13, fontSize=12.5, fontWeight=600, color="var(--ink)"
     )
     mark = alt.Chart(alt.Data(values=kept))
     ring = mark.mark_point(size=110, color=tint, fill="var(--paper)", strokeWidth=2.5, opacity=1).encode(x=x, y=y)
     word = mark.mark_text(dy=-14, fontSize=12.5, color="var(--ink)").encode(x=x, y=y, text="text:N")
-    return alt.layer(lines, names.encode(x=x, y=y, text="part:N"), ring, word).properties(height=190)
+    return alt.layer(lines, names.encode(x=x, y=y, text="part:N"), ring, word).properties(height=170, width=SMALL)
 
 
 def _losses(p: CurvePoint) -> tuple[tuple[str, float], tuple[str, float]]:
@@ -206,10 +256,8 @@ def _render(chart: Any, ident: str, title: str, description: str) -> str:
         labelColor=quiet, titleColor=quiet, gridColor="var(--faint)", tickColor="var(--faint)", domainColor="var(--faint)",
         labelFontSize=12, titleFontSize=12.5, titleFontWeight="normal", titlePadding=10, labelPadding=5,
     )  # fmt: skip
-    if chart.to_dict().get("height") is None:
-        chart = chart.properties(height=HEIGHT)
     view = alt.ViewConfig(stroke=None)
-    drawn = chart.properties(width=WIDTH, background="transparent", padding=4).configure(axis=axis, view=view)
+    drawn = chart.properties(background="transparent", padding=4).configure(axis=axis, view=view)
     return accessible(vl_convert.vegalite_to_svg(drawn.to_json()), ident, title, description)
 
 

@@ -1,4 +1,4 @@
-"""`Report` -> the terminal: comparison table, recommendation, and the path of the HTML report.
+"""`Report` -> the terminal: quality, speed and cost, the recommendation, and the path of the HTML report.
 
 In: a `types.Report` and a rich console. Out: nothing. Writes to the console only; 80 columns are enough.
 """
@@ -15,101 +15,119 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
 
-WIDE = 100
-CELLS = 16
+WIDE = 116
+CELLS = 14
 """Characters of the drawn interval."""
-NARROW_METRICS = ("facts", "grounding", "citation_precision", "refusal", "macro_f1", "oos_recall")
-"""Shown below `WIDE` columns; a wider console shows the rest as well."""
-
+HEADS = {
+    "grounding": "ground.",
+    "citation_precision": "cite prec.",
+    "citation_recall": "cite rec.",
+    "refusal": "refuses",
+    "false_refusal": "false ref.",
+}
+HIDDEN = ("rouge_l", "token_f1")
+"""Left to the HTML report, which has the room."""
+ONLY_WIDE = (*HIDDEN, "citation_recall", "false_refusal")
 STYLES = {"one": "green", "tie": "blue", "undecided": "yellow"}
 TITLES = {"one": "Recommended", "tie": "A tie: the cheapest of the tied arms", "undecided": "Not enough evidence"}
 
 
 def print_report(report: Report, console: Console, path: Path | None = None) -> None:
     """Print the comparison and the recommendation; `path` is the HTML report, named last when given."""
+    from rich.text import Text
+
+    c, chosen = report.comparison, report.recommendation.arm
     console.print()
-    console.print(comparison_table(report, wide=console.width >= WIDE))
-    for absent in report.comparison.not_applicable:
-        console.print(_line(f"{absent.arm} is not compared: {absent.reason}", "dim"))
-    if report.recommendation.arm and any(view.mark(report, s.arm) for s in report.comparison.arms):
-        console.print(_line(f"▲▼ decisive difference from {report.recommendation.arm} (Holm-adjusted p < 0.05)", "dim"))
+    head = f"  {wording.count(c.n, 'test question')} in {wording.count(c.clusters, 'group')}"
+    console.print(Text.assemble((report.project, "bold"), (head, "dim")))
+    console.print()
+    console.print(quality_table(report, wide=console.width >= WIDE))
+    console.print()
+    console.print(cost_table(report, wide=console.width >= WIDE))
+    console.print()
+    for absent in c.not_applicable:
+        console.print(Text(f"{absent.arm} is not compared: {absent.reason}", style="dim"))
+    if any(view.mark(report, s.arm) for s in c.arms):
+        console.print(Text(f"▲▼ decisive difference from {chosen} (Holm-adjusted p < 0.05)", style="dim"))
     console.print()
     console.print(recommendation_panel(report))
     if path is not None:
-        from rich.text import Text
-
         console.print(Text.assemble(("Report  ", "dim"), (str(path), "bold")), soft_wrap=True)
 
 
-def comparison_table(report: Report, *, wide: bool) -> Table:
-    from rich import box
-    from rich.table import Table
-
+def quality_table(report: Report, *, wide: bool) -> Table:
     c = report.comparison
-    primary = wording.metric(c.metric)
-    title = f"{report.project}: {wording.count(c.n, 'test question')} in {wording.count(c.clusters, 'group')}"
-    table = Table(
-        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim",
-        padding=(0, 1 if wide else 0, 0, 1 if wide else 0), collapse_padding=True,
-    )  # fmt: skip
-    heads = [h for h in view.heads(report) if wide and h.name not in ("rouge_l",) or h.name in NARROW_METRICS][
-        : 7 if wide else 3
-    ]
+    heads = [h.name for h in view.heads(report) if h.name not in (HIDDEN if wide else ONLY_WIDE)][: 6 if wide else 4]
+    percent = wording.metric(c.metric).kind == "percent"
+    table = _table(wide=wide)
     table.add_column("arm", no_wrap=True)
-    table.add_column(primary.short.lower(), justify="right", no_wrap=True)
+    table.add_column(wording.metric(c.metric).short.lower() + (" %" if percent else ""), justify="right", no_wrap=True)
     table.add_column("95 % interval", no_wrap=True)
-    for head in heads:
-        table.add_column(terminal_head(head.name), justify="right")
-    for name in ("p50", "p95", "build", f"{report.currency}/1k", "n"):
-        table.add_column(name, justify="right", no_wrap=True)
-    rows = {r.arm: r for r in view.arm_rows(report)}
-    for s in c.arms:
-        cells = [wording.value(h.name, e.mean if (e := s.estimate(h.name)) else None, unit=False) for h in heads]
-        style = {"recommended": f"bold {STYLES[report.recommendation.outcome]}", "excluded": "dim"}.get(
-            rows[s.arm].status, ""
-        )
-        table.add_row(*_arm_cells(report, s, rows[s.arm], wide=wide), *cells, *_tail(report, s), style=style)
+    table.add_column("n", justify="right", no_wrap=True)
+    for name in heads:
+        table.add_column(HEADS.get(name, wording.metric(name).short.lower()), justify="right", min_width=5)
+    for row, s in zip(view.arm_rows(report), c.arms, strict=True):
+        cells = [wording.value(name, e.mean if (e := s.estimate(name)) else None, unit=False) for name in heads]
+        table.add_row(_name(row), *_primary(report, row, s, wide=wide), *cells, style=_style(report, row))
     return table
 
 
-def terminal_head(name: str) -> str:
-    short = {
-        "citation_precision": "cite prec",
-        "citation_recall": "cite rec",
-        "refusal": "refuses",
-        "false_refusal": "false ref",
-        "token_f1": "tok F1",
-        "grounding": "ground",
-    }
-    return short.get(name, wording.metric(name).short.lower())
+def cost_table(report: Report, *, wide: bool) -> Table:
+    table = _table(wide=wide)
+    table.add_column("arm", no_wrap=True)
+    for name in ("p50", "p95", "build", f"{report.currency} per 1,000", "tokens in", "out", "failed"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row, s in zip(view.arm_rows(report), report.comparison.arms, strict=True):
+        table.add_row(
+            _name(row),
+            wording.milliseconds(s.p50_ms),
+            wording.milliseconds(s.p95_ms),
+            wording.seconds(s.build_seconds),
+            wording.money(s.cost.per_1000),
+            f"{s.prompt_tokens:,.0f}",
+            f"{s.completion_tokens:,.0f}",
+            str(s.failed),
+            style=_style(report, row),
+        )
+    return table
 
 
-def _arm_cells(report: Report, s: ArmSummary, row: view.ArmRow, *, wide: bool) -> tuple[str, str, str]:
-    metric = report.comparison.metric
-    mean = f"{row.mark.text[0]}{row.primary.text}" if row.mark else row.primary.text
-    name = f"{'→' if row.status == 'recommended' else ' '} {s.arm}"
-    estimate = s.estimate(metric)
-    span = wording.interval(metric, estimate, unit=False) if estimate else ""
+def _table(*, wide: bool = False) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    return Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim", padding=(0, int(wide), 0, 0))
+
+
+def _name(row: view.ArmRow) -> str:
+    return f"{'→' if row.status == 'recommended' else ' '} {row.arm}"
+
+
+def _style(report: Report, row: view.ArmRow) -> str:
+    chosen = f"bold {STYLES[report.recommendation.outcome]}"
+    return {"recommended": chosen, "excluded": "dim"}.get(row.status, "")
+
+
+def _primary(report: Report, row: view.ArmRow, s: ArmSummary, *, wide: bool) -> tuple[str, str, str]:
+    """Mean with its mark, interval, and how many of the cases were scored."""
+    estimate = s.estimate(report.comparison.metric)
+    mean = f"{row.mark.text[0]} {row.primary.text}" if row.mark else row.primary.text
+    span = wording.interval(report.comparison.metric, estimate, unit=False) if estimate else ""
+    scored = estimate.n if estimate else 0
+    counts = str(scored) if scored == s.n else f"{scored}/{s.n}"
     if not span:
-        return name, mean, wording.DASH
-    return name, mean, f"{drawn(row.bar)} {span}" if wide and row.bar else span
+        return mean, wording.DASH, counts
+    return mean, f"{drawn(row.bar)} {span}" if wide and row.bar else span, counts
 
 
 def drawn(bar: view.Bar) -> str:
-    """The interval as text: `    ├──●──┤   ` on a scale from 0 to 100."""
+    """The interval on a scale from 0 to 100, as text: `······──●──·······`."""
 
     def column(x: float) -> int:
         return round(x / 100 * (CELLS - 1))
 
     low, mid, high = column(bar.low), column(bar.mid), column(bar.high)
     return "".join("●" if i == mid else "─" if low <= i <= high else "·" for i in range(CELLS))
-
-
-def _tail(report: Report, s: ArmSummary) -> tuple[str, ...]:
-    scored = e.n if (e := s.estimate(report.comparison.metric)) else 0
-    times = (wording.milliseconds(s.p50_ms), wording.milliseconds(s.p95_ms), wording.seconds(s.build_seconds))
-    counts = f"{scored}" if scored == s.n else f"{scored}/{s.n}"
-    return *(t.replace(wording.NBSP, " ") for t in times), wording.money(s.cost.per_1000), counts
 
 
 def recommendation_panel(report: Report) -> RenderableType:
@@ -130,10 +148,9 @@ def recommendation_panel(report: Report) -> RenderableType:
         if lines:
             parts.append(Text(f"\n{title}" if title else "", style="dim"))
             parts.extend(_bullet(line) for line in lines)
-    head = TITLES[advice.outcome] + (f": {advice.arm}" if advice.arm else "")
-    return Panel(
-        Group(*parts), title=Text(head, style=f"bold {style}"), title_align="left", border_style=style, padding=(1, 2)
-    )
+    head = TITLES[advice.outcome] + (f", {advice.arm}" if advice.arm else "")
+    title = Text(head, style=f"bold {style}")
+    return Panel(Group(*parts), title=title, title_align="left", border_style=style, padding=(1, 2))
 
 
 def _bullet(text: str) -> RenderableType:
@@ -143,9 +160,3 @@ def _bullet(text: str) -> RenderableType:
     grid = Table.grid(padding=(0, 1))
     grid.add_row(Text("–", style="dim"), Text(text))
     return grid
-
-
-def _line(text: str, style: str) -> RenderableType:
-    from rich.text import Text
-
-    return Text(text, style=style)

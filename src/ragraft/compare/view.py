@@ -68,7 +68,8 @@ class ArmRow:
     latency: Cell
     build: Cell
     cost: Cell
-    counts: Cell
+    counts: str
+    """How many cases the primary figure rests on, and how many were unscored or failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +111,7 @@ def heads(report: Report) -> tuple[Head, ...]:
     """Columns for every metric but the primary and the retrieval ones: known ones in order, unknown ones last."""
     seen = dict.fromkeys(e.metric for s in report.comparison.arms for e in s.estimates)
     known = [m for m in wording.METRICS if m in seen] + [m for m in seen if m not in wording.METRICS]
-    groups = list(dict.fromkeys(m.group for m in wording.METRICS.values())) + ["Other"]
+    groups = [*dict.fromkeys(m.group for m in wording.METRICS.values()), "Other"]
     shown = sorted(
         (m for m in known if m != report.comparison.metric and m not in wording.RETRIEVAL),
         key=lambda m: groups.index(wording.metric(m).group),
@@ -153,7 +154,6 @@ def _arm_row(report: Report, s: ArmSummary, columns: tuple[Head, ...], evaluatio
         build=Cell(text=wording.seconds(s.build_seconds), title="Index and tuning, as measured when they were built"),
         cost=Cell(
             text=wording.money(s.cost.per_1000),
-            note=report.currency,
             title=f"Per 1,000 questions, by the prices in the config; {s.prompt_tokens:.0f} prompt and "
             f"{s.completion_tokens:.0f} completion tokens per question",
         ),
@@ -161,11 +161,10 @@ def _arm_row(report: Report, s: ArmSummary, columns: tuple[Head, ...], evaluatio
     )
 
 
-def _counts(primary: Estimate | None, s: ArmSummary) -> Cell:
+def _counts(primary: Estimate | None, s: ArmSummary) -> str:
     scored, unscored = (primary.n, primary.unscored) if primary else (0, s.n - s.failed)
     rest = [f"{unscored} unscored"] * (unscored > 0) + [f"{s.failed} failed"] * (s.failed > 0)
-    title = f"{scored} scored, {unscored} unscored, {s.failed} failed"
-    return Cell(text=f"{scored} of {s.n}", note=", ".join(rest) or "all scored", title=title)
+    return ", ".join([f"n {scored}", *rest])
 
 
 def cell(name: str, estimate: Estimate | None, evaluation: Evaluation | None) -> Cell:
@@ -244,9 +243,13 @@ def turned(test: PairTest) -> PairTest:
 
 
 def pair_rows(report: Report) -> tuple[PairRow, ...]:
-    """All pairs, those of the recommended arm first and turned towards it; the bars share one scale around zero."""
+    """All pairs, those of the recommended arm first and turned towards it, the others with the better arm first.
+
+    The bars share one scale around zero.
+    """
     chosen = report.recommendation.arm
-    tests = [turned(t) if t.b == chosen else t for t in report.comparison.pairs]
+    pairs = report.comparison.pairs
+    tests = [turned(t) if t.b == chosen or (t.a != chosen and t.difference < 0) else t for t in pairs]
     tests.sort(key=lambda t: t.a != chosen)
     reach = pair_reach(report)
     return tuple(_pair_row(t, reach) for t in tests)

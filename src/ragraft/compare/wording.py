@@ -29,7 +29,7 @@ class Metric:
 
 METRICS: dict[str, Metric] = {
     "correct": Metric(
-        label="Correct",
+        label="Correct answers",
         short="Correct",
         group="Correctness",
         explanation="Answerable questions whose answer holds every fact, and unanswerable ones that were refused.",
@@ -42,12 +42,6 @@ METRICS: dict[str, Metric] = {
         short="Macro F1",
         group="Correctness",
         explanation="F1 per label, averaged with equal weight, so that rare labels count as much as common ones.",
-    ),
-    "oos_recall": Metric(
-        label="Out-of-scope recall",
-        short="Out of scope",
-        group="Refusals",
-        explanation="Texts that belong to no class and were recognised as such.",
     ),
     "facts": Metric(
         label="Facts found",
@@ -100,6 +94,12 @@ METRICS: dict[str, Metric] = {
         group="Refusals",
         explanation="Answerable questions that were refused. Lower is better.",
         higher=False,
+    ),
+    "oos_recall": Metric(
+        label="Out-of-scope recall",
+        short="Out of scope",
+        group="Refusals",
+        explanation="Texts that belong to no class and were recognised as such.",
     ),
     "recall_at_k": Metric(
         label="Recall@k",
@@ -185,7 +185,7 @@ def seconds(number: float) -> str:
     if number >= 5400:
         return f"{number / 3600:.1f}{NBSP}h"
     if number >= 60:
-        return f"{int(number) // 60}{NBSP}min {int(number) % 60:02d}{NBSP}s"
+        return f"{number / 60:.1f}{NBSP}min"
     return f"{number:.0f}{NBSP}s" if number >= 10 else f"{number:.1f}{NBSP}s"
 
 
