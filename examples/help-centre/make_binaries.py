@@ -46,8 +46,9 @@ def write_pdf(source: Path, target: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "page.html"
         page.write_text(PAGE.format(title=title, body=markdown.markdown(text, extensions=["tables"])), encoding="utf-8")
+        # Untagged, because text extractors read Chromium's tagged lines without the space between them.
         subprocess.run(
-            [browser, "--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer",
+            [browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-pdf-tagging", "--no-pdf-header-footer",
              f"--user-data-dir={folder}/profile", f"--print-to-pdf={target}", page.as_uri()],
             check=True, capture_output=True, timeout=120,
         )  # fmt: skip
