@@ -207,7 +207,7 @@ def _arm(arm: ArmName, case: CaseResult, example: Example, metric: str, keys: di
         facts=facts,
         used=_used(outcome, example, keys),
         scores=tuple(
-            ShownScore(label=wording.metric(s.name).label, text=wording.value(s.name, s.value), reason=s.reason)
+            ShownScore(label=wording.metric(s.name).label, text=wording.case_value(s.name, s.value), reason=s.reason)
             for s in case.scores
         ),
         timing=", ".join(parts),

@@ -6,7 +6,6 @@ serves light, dark and print; fonts are the page's. Writes nothing.
 
 from __future__ import annotations
 
-import itertools
 import math
 import re
 from collections.abc import Sequence
@@ -17,10 +16,12 @@ from typing import Any, Literal
 from ragraft.compare import wording
 from ragraft.types import ArmName, CurvePoint, Report, TunedArm
 
-WIDTH, HEIGHT, SMALL = 400, 280, 280
+WIDTH, HEIGHT, SMALL = 340, 250, 280
 LINE = 15
-"""Pixels between two labels that would otherwise touch."""
+"""Pixels that a line of a label takes."""
 
+Side = Literal["right", "left"]
+SIDES: tuple[Side, ...] = ("right", "left")
 SHAPES: dict[ArmName, str] = {
     "base": "square",
     "quote": "diamond",
@@ -50,11 +51,25 @@ class _Point:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Box:
+    """A rectangle in pixels, y upwards."""
+
+    left: float
+    right: float
+    low: float
+    high: float
+
+    def touches(self, other: _Box) -> bool:
+        across = self.left < other.right and other.left < self.right
+        return across and self.low < other.high and other.low < self.high
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
     """Where an arm's name stands: its height on the y axis and the side of its point."""
 
     place: float
-    side: Literal["left", "right"]
+    side: Side
 
 
 def colour(arm: ArmName) -> str:
@@ -123,9 +138,11 @@ def _scatter(points: Sequence[_Point], x_title: str, y_title: str, *, log: bool)
     bars = chart.mark_rule(strokeWidth=2, opacity=0.55).encode(x=x, y="low:Q", y2="high:Q", color=tint)
     marks = chart.mark_point(filled=True, size=95, opacity=1).encode(x=x, y=y, color=tint, shape=shape)
     layers = [bars, marks]
-    for side, align, dx in (("right", "left", 10), ("left", "right", -10)):
+    for side, dx in (("right", 10), ("left", -10)):
         words = chart.transform_filter(alt.datum.side == side)
-        text = words.mark_text(align=align, dx=dx, fontSize=13, fontWeight=600, color="var(--ink)")
+        text = words.mark_text(
+            align="left" if side == "right" else "right", dx=dx, fontSize=13, fontWeight=600, color="var(--ink)"
+        )
         layers.append(text.encode(x=x, y="place:Q", text="arm:N"))
     return alt.layer(*layers).properties(width=WIDTH, height=HEIGHT)
 
@@ -144,36 +161,44 @@ def _y_domain(points: Sequence[_Point]) -> list[float]:
 
 
 def labels(points: Sequence[_Point], *, log: bool) -> list[Label]:
-    """Beside each point: to the left where another arm's interval would run through a label on the right.
+    """A name beside each point, where it touches no other name, point or interval; else where it touches least.
 
-    Labels of one side that would touch are pushed apart.
+    Tried in turn: right, left, and the same some lines higher and lower. The most crowded point chooses first.
     """
-    low, high = _y_domain(points)
-    gap = LINE * (high - low) / HEIGHT
-    at = _pixels(points, log=log)
-    sides = [_side(i, points, at, gap) for i in range(len(points))]
-    heights = [p.y for p in points]
-    for _ in range(20):
-        for side in ("left", "right"):
-            ordered = sorted((i for i, s in enumerate(sides) if s == side), key=lambda i: heights[i])
-            for below, above in itertools.pairwise(ordered):
-                overlap = gap - (heights[above] - heights[below])
-                if overlap > 0 and abs(at[above] - at[below]) < 10 * LINE:
-                    heights[below] -= overlap / 2
-                    heights[above] += overlap / 2
-    return [Label(place=h, side=s) for h, s in zip(heights, sides, strict=True)]
-
-
-def _side(i: int, points: Sequence[_Point], at: Sequence[float], gap: float) -> Literal["left", "right"]:
-    width = 9 * len(points[i].arm) + 10
-    crossing = [
-        x - at[i]
-        for n, (p, x) in enumerate(zip(points, at, strict=True))
-        if n != i and p.low - gap / 2 <= points[i].y <= p.high + gap / 2
+    xs, y_domain = _pixels(points, log=log), _y_domain(points)
+    unit = HEIGHT / (y_domain[1] - y_domain[0])
+    bars = [
+        _Box(left=x - 3, right=x + 3, low=p.low * unit, high=p.high * unit) for p, x in zip(points, xs, strict=True)
     ]
-    right = any(0 <= x < width for x in crossing)
-    left = any(-width < x <= 0 for x in crossing) or at[i] < width
-    return "left" if right and not left else "right"
+    dots = [
+        _Box(left=x - 7, right=x + 7, low=p.y * unit - 7, high=p.y * unit + 7) for p, x in zip(points, xs, strict=True)
+    ]
+    placed: dict[int, tuple[Label, _Box]] = {}
+    for i in sorted(range(len(points)), key=lambda i: -sum(abs(xs[i] - x) < 90 for x in xs)):
+        options = [
+            _option(points[i], xs[i], side, lines, unit)
+            for lines in (0, 0.6, -0.6, 1.2, -1.2, 1.8, -1.8)
+            for side in SIDES
+        ]
+
+        def price(option: tuple[Label, _Box], i: int = i) -> float:
+            box = option[1]
+            names = sum(box.touches(other) for _, other in placed.values())
+            others = sum(
+                box.touches(b) + 2 * box.touches(d) for n, (b, d) in enumerate(zip(bars, dots, strict=True)) if n != i
+            )
+            outside = box.left < 0 or box.right > WIDTH + 15
+            return 10 * names + 3 * others + 10 * outside + abs(option[0].place - points[i].y) * unit / LINE
+
+        placed[i] = min(options, key=price)
+    return [placed[i][0] for i in range(len(points))]
+
+
+def _option(point: _Point, x: float, side: Side, lines: float, unit: float) -> tuple[Label, _Box]:
+    width, y = 9 * len(point.arm), point.y * unit + lines * LINE
+    left = x + 10 if side == "right" else x - 10 - width
+    box = _Box(left=left, right=left + width, low=y - LINE / 2, high=y + LINE / 2)
+    return Label(place=y / unit, side=side), box
 
 
 def _pixels(points: Sequence[_Point], *, log: bool) -> list[float]:

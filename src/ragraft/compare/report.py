@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ragraft.compare import cases, charts, view, wording
-from ragraft.types import ArmName, Report
+from ragraft.types import ArmName, Failure, Report
 from ragraft.workspace import to_json, write_atomic
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class Page:
     rows: tuple[view.ArmRow, ...]
     figures: tuple[view.Figure, ...]
     open_questions: tuple[str, ...]
+    full: tuple[view.FullRow, ...]
     pairs: tuple[view.PairRow, ...]
     ticks: tuple[view.Tick, ...]
     tradeoffs: tuple[charts.Chart, ...]
@@ -60,13 +61,17 @@ def write(report: Report, folder: Path) -> Path:
 
 def html(report: Report) -> str:
     """The whole page. All text from documents, models and the config is escaped."""
-    return _environment().get_template("report.html.jinja").render(page=_page(report), report=report)
+    return (
+        _environment()
+        .get_template("report.html.jinja")
+        .render(page=_page(report), report=report, w=wording, shapes=charts.SHAPES, colour=charts.colour)
+    )
 
 
 def html_summary(report: Report) -> str:
     """Recommendation and comparison table as a fragment with inline styles, for `_repr_html_`."""
     template = _environment().get_template("summary.html.jinja")
-    return template.render(report=report, heads=view.heads(report), rows=view.arm_rows(report))
+    return template.render(report=report, w=wording, heads=view.heads(report), rows=view.arm_rows(report))
 
 
 def _page(report: Report) -> Page:
@@ -78,6 +83,7 @@ def _page(report: Report) -> Page:
         rows=view.arm_rows(report),
         figures=view.figures(report),
         open_questions=view.open_questions(report),
+        full=view.full_rows(report),
         pairs=view.pair_rows(report),
         ticks=view.pair_ticks(report),
         tradeoffs=tuple(c for c in drawn if c),
@@ -91,8 +97,6 @@ def _page(report: Report) -> Page:
 
 def failed_cases(report: Report) -> tuple[FailedCase, ...]:
     """Failures grouped by arm, stage and message, commonest first."""
-    from ragraft.types import Failure
-
     groups: dict[tuple[ArmName, str, str], list[str]] = {}
     for evaluation in report.evaluations:
         for case in evaluation.cases:
@@ -117,12 +121,10 @@ def _date(text: str) -> str:
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(
+    return Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(w=wording, shapes=charts.SHAPES, colour=charts.colour)
-    return environment

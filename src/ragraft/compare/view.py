@@ -101,6 +101,14 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FullRow:
+    """Every arm on one metric, with interval and counts."""
+
+    metric: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RetrievalRow:
     arm: ArmName
     cells: tuple[Cell, ...]
@@ -328,7 +336,7 @@ def open_questions(report: Report) -> tuple[str, ...]:
         if not t.decisive and not {t.a, t.b} & out and (chosen is None or chosen in (t.a, t.b))
     ]
     for test in open_pairs[:4]:
-        t = turned(test) if test.b == chosen else test
+        t = turned(test) if test.b == chosen or (not chosen and test.difference < 0) else test
         low, high = wording.difference(name, t.low), wording.difference(name, t.high)
         result.append(
             f"Whether {t.a} or {t.b} is better: they differ by {wording.difference(name, t.difference)} {wording.points(name)} "
@@ -344,6 +352,25 @@ def open_questions(report: Report) -> tuple[str, ...]:
     if advice.examples_needed:
         result.append(f"About {advice.examples_needed:,} further test questions would settle it (an estimate).")
     return tuple(result)
+
+
+def full_rows(report: Report) -> tuple[FullRow, ...]:
+    """All metrics by all arms: the primary one first, then those of the table, then retrieval."""
+    seen = {e.metric for s in report.comparison.arms for e in s.estimates}
+    first, middle = report.comparison.metric, [h.name for h in heads(report)]
+    names = [first, *middle, *(m for m in wording.RETRIEVAL if m in seen and m != first)]
+    return tuple(
+        FullRow(metric=m, cells=tuple(_full_cell(m, s.estimate(m)) for s in report.comparison.arms)) for m in names
+    )
+
+
+def _full_cell(name: str, estimate: Estimate | None) -> Cell:
+    if estimate is None:
+        return Cell(text=wording.DASH, note="not measured")
+    counts = [f"n {estimate.n}"] + [f"{estimate.unscored} unscored"] * (estimate.unscored > 0)
+    counts += [f"{estimate.failed} failed"] * (estimate.failed > 0)
+    span = wording.interval(name, estimate, unit=False)
+    return Cell(text=wording.value(name, estimate.mean, unit=False), note=span, title=", ".join(counts))
 
 
 def retrieval_heads(report: Report) -> tuple[str, ...]:

@@ -122,6 +122,8 @@ METRICS: dict[str, Metric] = {
         explanation="Ranking quality, discounted by rank; 1 is ideal.",
     ),
 }
+YES_NO = ("correct", "accuracy", "refusal", "false_refusal", "oos_recall")
+"""Metrics that are a plain yes or no for a single case."""
 RETRIEVAL = ("recall_at_k", "mrr", "ndcg")
 
 ARM_WORDS: dict[ArmName, str] = {
@@ -154,6 +156,15 @@ def value(name: str, number: float | None, *, unit: bool = True) -> str:
     return f"{number:.3f}"
 
 
+def case_value(name: str, number: float | None) -> str:
+    """A single case's value: `yes` or `no` where that is all there is."""
+    if name in YES_NO and number in (0.0, 1.0):
+        return "yes" if number else "no"
+    return (
+        f"{100 * number:.0f}{NBSP}%" if number is not None and metric(name).kind == "percent" else value(name, number)
+    )
+
+
 def interval(name: str, estimate: Estimate, *, unit: bool = True) -> str:
     """`74.0–88.1 %`, or nothing where there is no interval."""
     if estimate.low is None or estimate.high is None:
@@ -164,7 +175,7 @@ def interval(name: str, estimate: Estimate, *, unit: bool = True) -> str:
 def difference(name: str, number: float) -> str:
     """A signed difference in percentage points or in the metric's own unit, with a true minus sign."""
     text = f"{100 * number:+.1f}" if metric(name).kind == "percent" else f"{number:+.3f}"
-    return text.replace("-", "−")
+    return text.replace("-", "−") if text.strip("+-0.") else text[1:]
 
 
 def points(name: str) -> str:
