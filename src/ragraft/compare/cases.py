@@ -109,7 +109,9 @@ class Questions:
 
 def questions(report: Report) -> Questions:
     metric = case_metric(report)
-    by_arm = [(e.arm, {c.example: c for c in e.cases}) for e in report.evaluations]
+    by_arm: list[tuple[ArmName, dict[str, CaseResult]]] = [
+        (e.arm, {c.example: c for c in e.cases}) for e in report.evaluations
+    ]
     everything = [
         _question(
             n, example, [(arm, cases[example.id]) for arm, cases in by_arm if example.id in cases], metric, report

@@ -79,12 +79,12 @@ def colour(arm: ArmName) -> str:
 
 def quality_against_latency(report: Report) -> Chart | None:
     """Median milliseconds against the primary metric; None where fewer than two arms have both."""
-    xs = {s.arm: s.p50_ms for s in report.comparison.arms}
+    xs: dict[ArmName, float | None] = {s.arm: s.p50_ms for s in report.comparison.arms}
     return _tradeoff(report, xs, ident="latency", name="answer time", axis="Median answer time, ms")
 
 
 def quality_against_cost(report: Report) -> Chart | None:
-    xs = {s.arm: s.cost.per_1000 for s in report.comparison.arms}
+    xs: dict[ArmName, float | None] = {s.arm: s.cost.per_1000 for s in report.comparison.arms}
     axis = f"Cost of 1,000 questions, {report.currency}"
     return _tradeoff(report, xs, ident="cost", name="cost", axis=axis)
 
@@ -117,7 +117,7 @@ def _tradeoff(report: Report, xs: dict[ArmName, float | None], *, ident: str, na
 def _scatter(points: Sequence[_Point], x_title: str, y_title: str, *, log: bool) -> Any:
     import altair as alt
 
-    arms = [p.arm for p in points]
+    arms: list[ArmName] = [p.arm for p in points]
     # Altair reads records: this is its border, and no dict goes further.
     rows = [
         {"arm": p.arm, "x": p.x, "y": p.y, "low": p.low, "high": p.high, "place": label.place, "side": label.side}
@@ -131,11 +131,13 @@ def _scatter(points: Sequence[_Point], x_title: str, y_title: str, *, log: bool)
     )
     scale = alt.Scale(type="log", domain=domain, nice=False) if log else alt.Scale(domain=domain, nice=False)
     x = alt.X("x:Q", title=x_title, scale=scale, axis=ticks)
-    y = alt.Y("y:Q", title=y_title, scale=alt.Scale(domain=_y_domain(points), nice=False), axis=alt.Axis(tickCount=5))
+    height = alt.Scale(domain=_y_domain(points), nice=False, zero=False)
+    y = alt.Y("y:Q", title=y_title, scale=height, axis=alt.Axis(tickCount=5))
+    low, place = (alt.Y(f"{name}:Q", title=y_title, scale=height) for name in ("low", "place"))
     tint = alt.Color("arm:N", scale=alt.Scale(domain=arms, range=[colour(a) for a in arms]), legend=None)
     shape = alt.Shape("arm:N", scale=alt.Scale(domain=arms, range=[SHAPES[a] for a in arms]), legend=None)
     chart = alt.Chart(alt.Data(values=rows))
-    bars = chart.mark_rule(strokeWidth=2, opacity=0.55).encode(x=x, y="low:Q", y2="high:Q", color=tint)
+    bars = chart.mark_rule(strokeWidth=2, opacity=0.55).encode(x=x, y=low, y2="high:Q", color=tint)
     marks = chart.mark_point(filled=True, size=95, opacity=1).encode(x=x, y=y, color=tint, shape=shape)
     layers = [bars, marks]
     for side, dx in (("right", 10), ("left", -10)):
@@ -143,7 +145,7 @@ def _scatter(points: Sequence[_Point], x_title: str, y_title: str, *, log: bool)
         text = words.mark_text(
             align="left" if side == "right" else "right", dx=dx, fontSize=13, fontWeight=600, color="var(--ink)"
         )
-        layers.append(text.encode(x=x, y="place:Q", text="arm:N"))
+        layers.append(text.encode(x=x, y=place, text="arm:N"))
     return alt.layer(*layers).properties(width=WIDTH, height=HEIGHT)
 
 
