@@ -1,0 +1,241 @@
+"""Training rows of `pocket`. In: articles, human questions, invented pages, a seeded generator. Out: `Row`s. Writes nothing.
+
+A row is one *stem* (system text and passages) and several *branches* (a question and its target) that all continue the stem and
+do not see each other: twenty questions cost the tokens of one context. Texts come from `ragraft.prompting` and the chat template only.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import data_helpdesk
+from data_questions import Made, make
+from data_text import Article, excerpt, passage, sentences
+
+from ragraft.prompting import BRIEF, REFUSAL, SENTENCE, cite, messages
+from ragraft.types import Message
+
+Render = Callable[[Sequence[Message]], str]
+"""Messages -> text with the generation prompt, as the tokenizer's chat template writes it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    prompt: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    kind: str
+    stem: str
+    branches: tuple[Branch, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A question before rendering; `passage` is the index of the passage that answers it, None for a refusal."""
+
+    question: str
+    short: str
+    sentence: str
+    passage: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HumanText:
+    """A paragraph with human questions: (question, answers); no answers: not answerable from this text."""
+
+    title: str
+    text: str
+    questions: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Everything rows are made from. `known` counts lower-case words (for verb forms); `facts` are the closed-book ones."""
+
+    articles: tuple[Article, ...]
+    human: tuple[tuple[HumanText, ...], ...]
+    known: dict[str, int]
+    facts: tuple[tuple[str, data_helpdesk.Fact], ...] = ()
+
+
+def rows_of(passages: Sequence[str], asked: Sequence[Asked], kind: str, render: Render, style: str) -> Row:
+    """One row in the project's prompt format; the stem is what all branches share."""
+    branches: list[Branch] = []
+    stem = ""
+    for item in asked:
+        text = render(messages(passages, item.question, style=style))
+        cut = text.rindex("\n\nQuestion: ") if passages else text.rindex("Question: ")
+        stem = text[:cut]
+        answer = item.sentence if style == SENTENCE else item.short
+        cited = passages and item.passage is not None
+        branches.append(Branch(prompt=text[cut:], target=cite(answer, [item.passage + 1] if cited and item.passage is not None else [])))
+    return Row(kind=kind, stem=stem, branches=tuple(branches))
+
+
+def refusals(candidates: Sequence[tuple[str, str]], shown: str, count: int, rng: random.Random) -> list[Asked]:
+    """Refused questions from (question, answer) pairs whose answer does not occur in the shown text."""
+    lowered = shown.lower()
+    fit = [q for q, answer in candidates if answer.lower() not in lowered]
+    return [Asked(question=q, short=REFUSAL, sentence=REFUSAL, passage=None) for q in rng.sample(fit, min(count, len(fit)))]
+
+
+def plain(sources: Sources, rng: random.Random, words: int) -> Row:
+    """Plain text of one article; loss falls on all of it."""
+    article = rng.choice(sources.articles)
+    start = rng.randrange(len(article.paragraphs))
+    text = "\n".join(" ".join(p) for p in article.paragraphs[start:])
+    return Row(kind="text", stem="", branches=(Branch(prompt="<|bos|>", target=f"{article.title}\n{' '.join(text.split(' ')[:words])}"),))
+
+
+def ruled(sources: Sources, render: Render, rng: random.Random) -> Row | None:
+    """Questions made by rule over one to six excerpts, two thirds of them from the same article."""
+    places = _excerpts(sources, rng)
+    per = [[q for s in text for q in make(title, s, sources.known, rng)] for title, text in places]
+    hidden = _drop(per, rng)
+    shown = [place for i, place in enumerate(places) if i != hidden]
+    made = [m for i, m in enumerate(per) if i != hidden]
+    passages = [passage(title, " ".join(text)) for title, text in shown]
+    asked = [_answered(q, n) for n, questions in enumerate(made) for q in _some(questions, 4, rng)]
+    joined = " ".join(passages)
+    if hidden is not None:
+        asked += refusals([(q.question, q.answer) for q in per[hidden]], joined, 1 + len(asked) // 3, rng)
+    rng.shuffle(asked)
+    return rows_of(passages, asked, "rule", render, _style(rng, 0.4)) if asked else None
+
+
+def _excerpts(sources: Sources, rng: random.Random) -> list[tuple[str, tuple[str, ...]]]:
+    article = rng.choice(sources.articles)
+    count = rng.choice((1, 2, 2, 3, 3, 3, 4, 4, 5, 6))
+    size = rng.choice((25, 40, 60, 90)) if count > 2 else rng.choice((40, 60, 90, 120))
+    own = rng.sample(article.paragraphs, min(len(article.paragraphs), max(1, count * 2 // 3), 5))
+    places = [(article.title, excerpt(p, size, rng)) for p in own]
+    while len(places) < count + 1:
+        other = rng.choice(sources.articles)
+        places.append((other.title, excerpt(rng.choice(other.paragraphs), size, rng)))
+    rng.shuffle(places)
+    return places
+
+
+def _drop(per: Sequence[Sequence[object]], rng: random.Random) -> int | None:
+    """Index of a place left out of the prompt, so that its questions must be refused."""
+    filled = [i for i, questions in enumerate(per) if questions]
+    return rng.choice(filled) if len(filled) > 1 else None
+
+
+def _answered(made: Made, place: int) -> Asked:
+    return Asked(question=made.question, short=made.answer, sentence=made.sentence, passage=place)
+
+
+def _some(questions: Sequence[Made], most: int, rng: random.Random) -> list[Made]:
+    return rng.sample(list(questions), min(most, len(questions)))
+
+
+def _style(rng: random.Random, sentence: float) -> str:
+    return SENTENCE if rng.random() < sentence else BRIEF
+
+
+def human(sources: Sources, render: Render, rng: random.Random) -> Row | None:
+    """Human questions over one to three paragraphs, mostly of one article; refused ones come from paragraphs left out."""
+    texts = list(rng.choice(sources.human))
+    count = rng.choice((1, 2, 2, 3, 3))
+    rng.shuffle(texts)
+    shown, rest = texts[:count], texts[count : count + 4]
+    if rng.random() < 0.3:
+        shown[-1:] = [rng.choice(rng.choice(sources.human))] if count > 1 else shown[-1:]
+    passages = [passage(t.title, " ".join(t.text.split())) for t in shown]
+    joined = " ".join(passages)
+    asked: list[Asked] = []
+    for n, text in enumerate(shown):
+        for question, answers in text.questions:
+            if answers and (item := _human(question, answers, text, n, rng)):
+                asked.append(item)
+    trick = [q for t in shown for q, answers in t.questions if not answers]
+    asked += [Asked(question=q.strip(), short=REFUSAL, sentence=REFUSAL, passage=None) for q in rng.sample(trick, min(len(trick), 1 + len(asked) // 10))]
+    asked += refusals([(q.strip(), answers[0]) for t in rest for q, answers in t.questions if answers], joined, 1 + len(asked) // 4, rng)
+    rng.shuffle(asked)
+    return rows_of(passages, asked[:14], "human", render, _style(rng, 0.3)) if asked else None
+
+
+def _human(question: str, answers: Sequence[str], text: HumanText, place: int, rng: random.Random) -> Asked | None:
+    answer = min(answers, key=len) if rng.random() < 0.6 else rng.choice(answers)
+    holding = [s for s in sentences(" ".join(text.text.split())) if answer in s]
+    return Asked(question=question.strip(), short=answer.strip(" .,"), sentence=holding[0], passage=place) if holding else None
+
+
+def helpdesk(render: Render, rng: random.Random) -> Row | None:
+    """Invented product pages; the questions of a page left out are refused unless their fact stands elsewhere."""
+    product, pages = data_helpdesk.product_pages(rng, rng.choice((2, 3, 3, 4, 4, 5, 6)))
+    hidden, shown = pages[0], list(pages[1:])
+    head = product if rng.random() < 0.3 else ""
+    passages = [passage(f"{head} › {p.title}" if head else p.title, p.text, p.heading) for p in shown]
+    asked: list[Asked] = []
+    for n, page in enumerate(shown):
+        asked += [Asked(question=_worded(f, rng), short=f.short, sentence=f.statement, passage=n) for f in page.facts]
+    rng.shuffle(asked)
+    kinds = {f.kind + f.key for p in shown for f in p.facts}
+    refused = [f for f in hidden.facts if f.kind + f.key not in kinds][: 1 + len(asked) // 4]
+    asked = asked[:12] + [Asked(question=_worded(f, rng), short=REFUSAL, sentence=REFUSAL, passage=None) for f in refused]
+    rng.shuffle(asked)
+    return rows_of(passages, asked, "helpdesk", render, _style(rng, 0.6))
+
+
+def _worded(fact: data_helpdesk.Fact, rng: random.Random) -> str:
+    question = rng.choice(fact.questions)
+    return question[0].lower() + question[1:].rstrip("?") if rng.random() < 0.08 else question
+
+
+def closed_book(sources: Sources, render: Render, rng: random.Random) -> Row | None:
+    """Facts of a fixed list, asked without passages: practice in storing facts under several wordings."""
+    picked = rng.sample(sources.facts, min(8, len(sources.facts)))
+    asked = [Asked(question=f"{rng.choice(f.questions).rstrip('?')} ({product})?", short=f.short, sentence=f.statement, passage=None) for product, f in picked]
+    return rows_of((), asked, "closed", render, _style(rng, 0.4)) if asked else None
+
+
+def chores(sources: Sources, render: Render, rng: random.Random) -> Row | None:
+    """Label choice, fields to JSON, rewriting, and a short conversation, over invented products."""
+    product, pages = data_helpdesk.product_pages(rng, 3)
+    facts = [f for p in pages for f in p.facts]
+    job = rng.choice(("label", "json", "rewrite", "talk"))
+    if job == "talk":
+        return _talk(pages, render, rng)
+    if job == "label":
+        labels = rng.sample(sorted({f.kind for f in facts}), min(6, len({f.kind for f in facts})))
+        system = f"Choose the label that fits: {', '.join(labels)}."
+        pairs = [(rng.choice(f.questions), f.kind) for f in facts if f.kind in labels]
+    elif job == "json":
+        system = "Fill the fields as JSON: product, topic, value."
+        pairs = [(f"{product}: {f.statement}", json.dumps({"product": product, "topic": f.kind, "value": f.short}, ensure_ascii=False)) for f in facts]
+    else:
+        tone, before, after = rng.choice((("friendly", "Good to know: ", " Happy to help!"), ("formal", "Please note: ", " Kind regards."), ("short", "", "")))
+        system = f"Rewrite in a {tone} tone."
+        pairs = [(f.statement, f"{before}{f.statement}{after}") for f in facts]
+    branches: list[Branch] = []
+    stem = ""
+    for given, target in pairs[:8]:
+        text = render([Message(role="system", content=system), Message(role="user", content=given)])
+        cut = text.rindex("<|user|>") + len("<|user|>")
+        stem = text[:cut]
+        branches.append(Branch(prompt=text[cut:], target=target))
+    return Row(kind="chores", stem=stem, branches=tuple(branches)) if branches else None
+
+
+def _talk(pages: Sequence[data_helpdesk.Page], render: Render, rng: random.Random) -> Row:
+    """A second question about the same passages: the first turn and its answer stand in the prompt."""
+    passages = [passage(p.title, p.text, p.heading) for p in pages]
+    spots = [(n, f) for n, p in enumerate(pages) for f in p.facts]
+    (first, one), *others = rng.sample(spots, min(len(spots), 6))
+    opening = (*messages(passages, rng.choice(one.questions), style=BRIEF), Message(role="assistant", content=cite(one.short, [first + 1])))
+    branches: list[Branch] = []
+    stem = ""
+    for place, other in others:
+        text = render((*opening, Message(role="user", content=f"Question: {rng.choice(other.questions)}")))
+        cut = text.rindex("<|user|>") + len("<|user|>")
+        stem = text[:cut]
+        branches.append(Branch(prompt=text[cut:], target=cite(other.short, [place + 1])))
+    return Row(kind="chores", stem=stem, branches=tuple(branches))

@@ -1,0 +1,187 @@
+"""Packed training data. In: the corpus folder, a tokenizer, a seed. Out: `shard-NNNN.npz` files in the folder given by --out.
+
+A shard holds arrays of shape (sequences, length): `tokens` (uint16), `doc` (row number within the sequence, 0 for padding),
+`seg` (0: stem, n: branch n), `pos` (rotary position) and `weight` (0: no loss, 1: context, 2: answer, 3: plain text).
+Shards depend only on (seed, number, corpus, tokenizer), so any of them can be made again, on any machine, in any order.
+
+    python training/pocket_pack.py --corpus CORPUS --tokenizer MODEL_DIR --out DATA --shards 8
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import lzma
+import os
+import random
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import data_helpdesk
+import data_rows
+import numpy as np
+from data_rows import HumanText, Row, Sources
+from data_text import articles
+from data_words import words as words_of
+
+ARRAYS = ("tokens", "doc", "seg", "pos", "weight")
+MIXTURE = {"text": 0.12, "rule": 0.30, "helpdesk": 0.26, "human": 0.24, "closed": 0.04, "chores": 0.04}
+"""Share of the tokens by kind of row."""
+HUMAN_DEV = 2
+"""The last articles of `squad-25` that only the development shard uses."""
+_TEXT, _ANSWER, _CONTEXT = 3, 2, 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoded:
+    tokens: list[int]
+    seg: list[int]
+    pos: list[int]
+    weight: list[int]
+
+
+def load_sources(corpus: Path, *, limit: int, evaluation: bool = False, only: str = "") -> Sources:
+    """Articles (at most `limit` a file), human questions grouped by article, word counts and the closed-book facts."""
+    files = sorted(p for p in corpus.glob("*.jsonl.xz") if not p.name.startswith("squad") and only in p.name)
+    found = tuple(chain.from_iterable(articles(p, evaluation=evaluation, limit=limit) for p in files))
+    known = Counter(w for a in found for p in a.paragraphs for s in p for w in words_of(s))
+    grouped: dict[str, list[HumanText]] = {}
+    with lzma.open(corpus / "squad-25.jsonl.xz", "rt", encoding="utf-8") as lines:
+        for record in map(json.loads, lines):
+            questions = tuple((q["question"], tuple(q["answers"])) for q in record["questions"])
+            grouped.setdefault(record["title"], []).append(HumanText(title=record["title"], text=record["text"], questions=questions))
+    groups = [tuple(group) for _, group in sorted(grouped.items())]
+    chosen = groups[-HUMAN_DEV:] if evaluation else groups[:-HUMAN_DEV]
+    rng = random.Random(20)
+    facts = tuple((data_helpdesk.name(rng), data_helpdesk.fact(rng, "it")) for _ in range(1500))
+    return Sources(articles=found, human=tuple(chosen), known=dict(known), facts=facts)
+
+
+def renderer(tokenizer: Any) -> data_rows.Render:
+    """The tokenizer's own chat template, with the generation prompt."""
+
+    def render(prompt: Any) -> str:
+        turns = [{"role": m.role, "content": m.content} for m in prompt]
+        return tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+
+    return render
+
+
+def make_row(kind: str, sources: Sources, render: data_rows.Render, rng: random.Random, length: int) -> Row | None:
+    match kind:
+        case "text":
+            return data_rows.plain(sources, rng, words=length // 2)
+        case "rule":
+            return data_rows.ruled(sources, render, rng)
+        case "human":
+            return data_rows.human(sources, render, rng)
+        case "helpdesk":
+            return data_rows.helpdesk(render, rng)
+        case "closed":
+            return data_rows.closed_book(sources, render, rng)
+        case _:
+            return data_rows.chores(sources, render, rng)
+
+
+def encode(row: Row, tokenizer: Any, length: int, rng: random.Random) -> Encoded | None:
+    """Stem once, then each branch; branches that do not fit are left out. None when no branch fits.
+
+    In a third of the rows the positions jump once inside the stem, so that distances up to 2,048 are seen in short sequences.
+    """
+    ids = lambda text: tokenizer(text, add_special_tokens=False).input_ids  # noqa: E731
+    stem = ids(row.stem) if row.stem else []
+    pos = list(range(len(stem)))
+    if len(stem) > 40 and rng.random() < 0.33:
+        at, jump = rng.randrange(20, len(stem)), rng.randrange(1, 2000 - length)
+        pos = [p + jump if p >= at else p for p in pos]
+    start = pos[-1] + 1 if pos else 0
+    out = Encoded(tokens=list(stem), seg=[0] * len(stem), pos=pos, weight=[_CONTEXT] * len(stem))
+    for number, branch in enumerate(row.branches, start=1):
+        prompt, target = ids(branch.prompt), [*ids(branch.target), tokenizer.eos_token_id]
+        if row.kind == "text":
+            target = target[: length - 1 - len(prompt)]
+        size = len(prompt) + len(target)
+        if len(out.tokens) + size > length:
+            continue
+        out.tokens.extend(prompt + target)
+        out.seg.extend([number] * size)
+        out.pos.extend(range(start, start + size))
+        out.weight.extend([_CONTEXT] * len(prompt) + [_TEXT if row.kind == "text" else _ANSWER] * len(target))
+    return out if len(out.tokens) > len(stem) else None
+
+
+def encoded_rows(sources: Sources, tokenizer: Any, rng: random.Random, length: int, kinds: dict[str, float]) -> Iterator[Encoded]:
+    """Endless; the kind furthest behind its share of the tokens is made next."""
+    render = renderer(tokenizer)
+    spent: Counter[str] = Counter()
+    while True:
+        kind = min(kinds, key=lambda k: (spent[k] + rng.random() * length) / kinds[k])
+        row = make_row(kind, sources, render, rng, length)
+        encoded = encode(row, tokenizer, length, rng) if row else None
+        spent[kind] += len(encoded.tokens) if encoded else 1
+        if encoded:
+            yield encoded
+
+
+def pack(rows: Iterator[Encoded], sequences: int, length: int, *, lookahead: int = 24) -> dict[str, np.ndarray]:
+    """Fill each sequence greedily with the largest waiting row that fits; the rest is padding."""
+    arrays = {name: np.zeros((sequences, length), np.uint16 if name in ("tokens", "pos") else np.uint8) for name in ARRAYS}
+    waiting = [next(rows) for _ in range(lookahead)]
+    for index in range(sequences):
+        used, doc = 0, 0
+        while True:
+            fits = [r for r in waiting if used + len(r.tokens) <= length]
+            if not fits:
+                break
+            row = waiting[0] if used == 0 else max(fits, key=lambda r: len(r.tokens))
+            waiting.remove(row)
+            waiting.append(next(rows))
+            span, doc = slice(used, used + len(row.tokens)), doc + 1
+            for name in ("tokens", "seg", "pos", "weight"):
+                arrays[name][index, span] = getattr(row, name)
+            arrays["doc"][index, span] = doc
+            used += len(row.tokens)
+    return arrays
+
+
+def write_shard(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    temporary = path.with_suffix(".tmp.npz")
+    np.savez_compressed(temporary, **arrays)  # pyright: ignore[reportArgumentType]
+    os.replace(temporary, path)
+
+
+def main() -> None:
+    from transformers import AutoTokenizer
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--corpus", type=Path, required=True)
+    parser.add_argument("--tokenizer", required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--shards", type=int, default=4)
+    parser.add_argument("--sequences", type=int, default=1024)
+    parser.add_argument("--length", type=int, default=768)
+    parser.add_argument("--articles", type=int, default=12000, help="articles read from each file")
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args()
+    tokenizer = AutoTokenizer.from_pretrained(args.tokenizer)
+    args.out.mkdir(parents=True, exist_ok=True)
+    if not (args.out / "dev.npz").exists():
+        sources = load_sources(args.corpus, limit=60, evaluation=True)
+        rows = encoded_rows(sources, tokenizer, random.Random(args.seed), args.length, MIXTURE)
+        write_shard(args.out / "dev.npz", pack(rows, 48, args.length))
+    sources = load_sources(args.corpus, limit=args.articles)
+    for number in range(args.first, args.first + args.shards):
+        rows = encoded_rows(sources, tokenizer, random.Random(f"{args.seed}-{number}"), args.length, MIXTURE)
+        arrays = pack(rows, args.sequences, args.length)
+        write_shard(args.out / f"shard-{number:04d}.npz", arrays)
+        filled = int((arrays["doc"] > 0).sum())
+        print(f"shard {number}: {filled:,} tokens, {filled / arrays['doc'].size:.0%} full, {int((arrays['weight'] == 2).sum()):,} answer tokens", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,265 @@
+"""Trains `pocket`. In: packed shards and a start (a model directory, or a named size from scratch). Out, under --out: `checkpoint/`
+(model, optimizer state, progress), `model/` (bf16, ready to load) and `log.jsonl` (loss, tokens per second, development loss by step).
+
+Muon moves the matrices, AdamW the rest; the rate rises linearly over the first 3 %, stays, and falls linearly to zero over the last
+`--decay` share of the budget, which is a number of steps (--steps) or a time of day (--until HH:MM, UTC). Killed and started again
+with the same arguments, it goes on from the last checkpoint.
+
+    python training/pocket_train.py --data DATA --tokenizer MODEL_DIR --start MODEL_DIR --out RUN --until 02:35     # go on from a model
+    python training/pocket_train.py --data DATA --tokenizer MODEL_DIR --size gpu-24m --out RUN --steps 4000 --batch 96  # from scratch
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pocket_pack import ARRAYS
+from torch import Tensor
+
+SIZES: dict[str, dict[str, int]] = {
+    "cpu-7m": {"hidden_size": 256, "intermediate_size": 672, "num_hidden_layers": 6, "num_attention_heads": 4},
+    "gpu-24m": {"hidden_size": 448, "intermediate_size": 1216, "num_hidden_layers": 8, "num_attention_heads": 7},
+    "test": {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2},
+}
+WEIGHTS = (0.0, 0.3, 2.0, 1.0)
+"""Loss weight by the shards' `weight` code: none, context, answer, plain text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """(B, T) token ids and positions, (B, 1, T, T) additive mask, and the K flat places whose next token is predicted."""
+
+    tokens: Tensor
+    positions: Tensor
+    mask: Tensor
+    places: Tensor
+    targets: Tensor
+    weights: Tensor
+
+
+class Shards:
+    """The shards of a folder as one endless list of sequences, in file order; holds one shard in memory."""
+
+    def __init__(self, folder: Path) -> None:
+        self.paths = sorted(folder.glob("shard-*.npz"))
+        if not self.paths:
+            raise SystemExit(f"no shard-*.npz in {folder}: run training/pocket_pack.py first")
+        with np.load(self.paths[0]) as first:
+            self.size = int(first["tokens"].shape[0])
+        self._number = -1
+        self._arrays: dict[str, np.ndarray] = {}
+
+    def take(self, start: int, count: int) -> dict[str, np.ndarray]:
+        """Sequences start .. start + count, wrapping from the last shard to the first."""
+        picked: list[dict[str, np.ndarray]] = []
+        for index in range(start, start + count):
+            number, row = divmod(index, self.size)
+            if number % len(self.paths) != self._number:
+                self._number = number % len(self.paths)
+                with np.load(self.paths[self._number]) as shard:
+                    self._arrays = {name: shard[name] for name in ARRAYS}
+            picked.append({name: self._arrays[name][row] for name in ARRAYS})
+        return {name: np.stack([p[name] for p in picked]) for name in ARRAYS}
+
+
+def to_batch(arrays: dict[str, np.ndarray], share: float, seed: int, device: torch.device) -> Batch:
+    """All answer places and a random part of the others, so that the output layer runs on `share` of the tokens (fixed shape)."""
+    tokens, doc, seg, pos, code = (torch.from_numpy(arrays[n].astype(np.int64)) for n in ARRAYS)
+    length = tokens.shape[1]
+    weights = torch.tensor(WEIGHTS)[code[:, 1:]]
+    inside = (doc[:, 1:] == doc[:, :-1]) & ((seg[:, 1:] == seg[:, :-1]) | ((seg[:, :-1] == 0) & (seg[:, 1:] == 1)))
+    weights = torch.nn.functional.pad(weights * inside, (0, 1)).flatten()
+    rank = torch.rand(weights.shape, generator=torch.Generator().manual_seed(seed)) + weights.sign() + 2 * (weights > 0.5)
+    places = rank.topk(int(share * weights.numel())).indices.sort().values
+    targets = torch.nn.functional.pad(tokens[:, 1:], (0, 1)).flatten()[places]
+    doc, seg, tokens, pos = doc.to(device), seg.to(device), tokens.to(device), pos.to(device)
+    seen = (doc[:, :, None] == doc[:, None, :]) & ((seg[:, None, :] == 0) | (seg[:, :, None] == seg[:, None, :]))
+    seen &= torch.ones(length, length, dtype=torch.bool, device=device).tril()
+    mask = torch.zeros(seen.shape, dtype=torch.bfloat16, device=device).masked_fill_(~seen, -1e4)[:, None]
+    return Batch(tokens=tokens, positions=pos, mask=mask, places=places.to(device), targets=targets.to(device), weights=weights[places].to(device))
+
+
+def token_losses(model: Any, batch: Batch) -> Tensor:
+    """(K,) cross entropy of each predicted place, in nats, under bf16 autocast."""
+    with torch.autocast(batch.tokens.device.type, torch.bfloat16):
+        hidden = model.model(input_ids=batch.tokens, position_ids=batch.positions, attention_mask=batch.mask, use_cache=False).last_hidden_state
+        logits = model.lm_head(hidden.flatten(0, 1)[batch.places])
+    return torch.nn.functional.cross_entropy(logits.float(), batch.targets, reduction="none")
+
+
+def new_model(size: str, tokenizer: Any, seed: int) -> Any:
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(seed)
+    ids = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
+    shape: dict[str, Any] = {**SIZES[size], **ids, "num_key_value_heads": SIZES[size]["num_attention_heads"]}
+    config = LlamaConfig(vocab_size=len(tokenizer), max_position_embeddings=2048, tie_word_embeddings=True, rms_norm_eps=1e-6, attn_implementation="sdpa", **shape)
+    return LlamaForCausalLM(config)
+
+
+def optimizers(model: Any, matrix_rate: float, other_rate: float) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
+    """Muon for the layers' matrices (Jordan et al. 2024, torch.optim.Muon), AdamW for embeddings and norms."""
+    matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and ".layers." in n]
+    others = [p for n, p in model.named_parameters() if not (p.ndim == 2 and ".layers." in n)]
+    muon = torch.optim.Muon(matrices, lr=matrix_rate, momentum=0.95, weight_decay=0.01)
+    return muon, torch.optim.AdamW(others, lr=other_rate, betas=(0.9, 0.95), weight_decay=0.0)
+
+
+def rate_at(progress: float, decay: float) -> float:
+    """Factor on the peak rate at `progress` in [0, 1]."""
+    return max(0.0, min(1.0, progress / 0.03 + 0.02, (1.0 - progress) / decay))
+
+
+def budget(steps: int, until: str) -> Callable[[int, float], float]:
+    """(step, seconds since the very first start) -> progress. `until` is the next HH:MM in UTC."""
+    if steps:
+        return lambda step, _: step / steps
+    hour, minute = map(int, until.split(":"))
+    now = datetime.now(UTC)
+    end = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    end += timedelta(days=1) if end <= now else timedelta()
+    return lambda _, begun: (time.time() - begun) / max(end.timestamp() - begun, 1.0)
+
+
+@torch.no_grad()
+def development_loss(model: Any, path: Path, share: float, device: torch.device, batch: int) -> tuple[float, float]:
+    """(mean nats per answer token, mean nats per plain-text token) on the development shard."""
+    with np.load(path) as shard:
+        arrays = {name: shard[name] for name in ARRAYS}
+    losses: list[Tensor] = []
+    weights: list[Tensor] = []
+    for start in range(0, len(arrays["tokens"]), batch):
+        part = to_batch({n: a[start : start + batch] for n, a in arrays.items()}, share, 0, device)
+        losses.append(token_losses(model, part))
+        weights.append(part.weights)
+    loss, weight = torch.cat(losses), torch.cat(weights)
+    return loss[weight == WEIGHTS[2]].mean().item(), loss[weight == WEIGHTS[3]].mean().item()
+
+
+def save(out: Path, model: Any, tokenizer: Any, opts: tuple[torch.optim.Optimizer, ...], progress: dict[str, float]) -> None:
+    """Checkpoint under a temporary name, then swapped in; `model/` is the same weights in bf16."""
+    temporary, final = out / "checkpoint.tmp", out / "checkpoint"
+    shutil.rmtree(temporary, ignore_errors=True)
+    model.save_pretrained(temporary)
+    torch.save([o.state_dict() for o in opts], temporary / "optimizers.pt")
+    (temporary / "progress.json").write_text(json.dumps(progress))
+    shutil.rmtree(final, ignore_errors=True)
+    os.replace(temporary, final)
+    export(model, tokenizer, out / "model")
+
+
+def export(model: Any, tokenizer: Any, folder: Path) -> None:
+    """The model in bf16 with its tokenizer's own files, loadable by name."""
+    from transformers import AutoModelForCausalLM, GenerationConfig
+
+    light = AutoModelForCausalLM.from_config(model.config, dtype=torch.bfloat16)
+    light.load_state_dict(model.state_dict())
+    light.generation_config = GenerationConfig(
+        bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
+    )
+    light.save_pretrained(folder)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copyfile(Path(tokenizer.name_or_path) / name, folder / name)
+
+
+def load(args: argparse.Namespace, tokenizer: Any, device: torch.device) -> tuple[Any, tuple[torch.optim.Optimizer, ...], dict[str, float]]:
+    """The model, its optimizers and the progress: from the last checkpoint, else from --start, else from scratch."""
+    from transformers import AutoModelForCausalLM
+
+    saved = args.out / "checkpoint"
+    if saved.exists() or args.start:
+        model: Any = AutoModelForCausalLM.from_pretrained(saved if saved.exists() else args.start, dtype=torch.float32, attn_implementation="sdpa")
+    else:
+        model = new_model(args.size, tokenizer, args.seed)
+    model.to(device)
+    opts = optimizers(model, args.matrix_rate, args.other_rate)
+    if not saved.exists():
+        return model, opts, {"step": 0, "begun": time.time(), "tokens": 0}
+    for opt, state in zip(opts, torch.load(saved / "optimizers.pt", weights_only=True, map_location=device), strict=True):
+        opt.load_state_dict(state)
+    return model, opts, json.loads((saved / "progress.json").read_text())
+
+
+def train(args: argparse.Namespace) -> float:
+    """Runs to the end of the budget; returns the last training loss (nats per weighted token)."""
+    from transformers import AutoTokenizer
+
+    torch.set_num_threads(args.threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    args.out.mkdir(parents=True, exist_ok=True)
+    tokenizer = AutoTokenizer.from_pretrained(args.tokenizer)
+    model, opts, at = load(args, tokenizer, device)
+    losses_of = torch.compile(token_losses, dynamic=False) if args.compile else token_losses
+    shards, progress_of = Shards(args.data), budget(args.steps, args.until)
+    step, loss, shown, saved = int(at["step"]), float("nan"), (time.time(), at["tokens"]), time.time()
+    while (progress := progress_of(step, at["begun"])) < 1.0:
+        batch = to_batch(shards.take(step * args.batch, args.batch), args.share, step, device)
+        losses = losses_of(model, batch)
+        mean = (losses * batch.weights).sum() / batch.weights.sum()
+        mean.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for opt, peak in zip(opts, (args.matrix_rate, args.other_rate), strict=True):
+            for group in opt.param_groups:
+                group["lr"] = peak * rate_at(progress, args.decay)
+            opt.step()
+            opt.zero_grad(set_to_none=True)
+        step += 1
+        at |= {"step": step, "tokens": at["tokens"] + batch.tokens.numel()}
+        if step % args.log_every == 0:
+            loss = mean.item()
+            answer = losses[batch.weights == WEIGHTS[2]].mean().item()
+            speed = (at["tokens"] - shown[1]) / (time.time() - shown[0])
+            log(args.out, step=step, progress=progress, loss=loss, answer=answer, tokens=at["tokens"], tokens_per_second=speed)
+            shown = (time.time(), at["tokens"])
+        if time.time() - saved > args.save_seconds:
+            dev_answer, dev_text = development_loss(model, args.data / "dev.npz", args.share, device, 8)
+            log(args.out, step=step, dev_answer=dev_answer, dev_text=dev_text, tokens=at["tokens"])
+            save(args.out, model, tokenizer, opts, at)
+            saved = time.time()
+    save(args.out, model, tokenizer, opts, at)
+    return loss
+
+
+def log(out: Path, **values: float) -> None:
+    line = json.dumps({"at": datetime.now(UTC).strftime("%H:%M:%S"), **{k: round(v, 4) for k, v in values.items()}})
+    with (out / "log.jsonl").open("a") as lines:
+        lines.write(line + "\n")
+    print(line, flush=True)
+
+
+def arguments(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--tokenizer", required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--start", default="", help="model directory to go on from")
+    parser.add_argument("--size", choices=sorted(SIZES), default="gpu-24m", help="shape when there is no --start")
+    budget_of = parser.add_mutually_exclusive_group(required=True)
+    budget_of.add_argument("--steps", type=int, default=0)
+    budget_of.add_argument("--until", default="", help="HH:MM, UTC")
+    parser.add_argument("--batch", type=int, default=4, help="sequences a step")
+    parser.add_argument("--share", type=float, default=0.33, help="share of the tokens that the output layer sees")
+    parser.add_argument("--matrix-rate", type=float, default=0.01)
+    parser.add_argument("--other-rate", type=float, default=1.5e-3)
+    parser.add_argument("--decay", type=float, default=0.5)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--log-every", type=int, default=10)
+    parser.add_argument("--save-seconds", type=float, default=300.0)
+    parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True)
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    train(arguments())
