@@ -122,7 +122,7 @@ def answer_case(arm: ArmName, truth: Example, i: int, rng: random.Random) -> Cas
 
 def answer_scores(truth: Example, right: bool, refused: bool, indexed: bool, rng: random.Random) -> tuple[Score, ...]:
     overlap = round(rng.uniform(0.75, 1.0) if right else rng.uniform(0.1, 0.5), 3)
-    nothing = "the answer is a refusal" if refused else "the arm has no passages"
+    nothing = "the answer is a refusal" if indexed else "the arm has no passages"
     known = truth.answerable and not refused
     return (
         Score(name="correct", value=float(right)),
