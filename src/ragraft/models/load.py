@@ -1,0 +1,52 @@
+"""A model's name in `ragraft.toml` -> an `Embedder` or a `Generator`. Nothing is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ragraft.config import ModelsSection
+from ragraft.errors import ModelError
+from ragraft.models import embedder as local_embedder
+from ragraft.models import local, remote
+from ragraft.models.protocol import Embedder, Generator
+
+
+def embedder(spec: str, config: ModelsSection, *, folder: Path | None = None) -> Embedder:
+    """`minilm`, `hf:NAME_OR_PATH`, `openai:MODEL` or `URL#MODEL`; `folder` is the project's, for its `.env`.
+
+    Raises `ModelError` for an unknown form and for a model that is not there.
+    """
+    if spec == "minilm":
+        return local_embedder.minilm()
+    if _is_local(spec):
+        return local_embedder.sentence_transformer(spec.removeprefix("hf:"))
+    if _is_remote(spec):
+        return remote.remote_embedder(spec, config, folder=folder)
+    raise ModelError(f"models.embedder: {spec!r} is not a model; write minilm, {_FORMS}")
+
+
+def generator(
+    spec: str, config: ModelsSection, *, adapter: Path | None = None, folder: Path | None = None
+) -> Generator:
+    """`pocket`, `hf:NAME_OR_PATH`, `openai:MODEL` or `URL#MODEL`, with an adapter folder for a local one.
+
+    Raises `ModelError` for an unknown form, for a model that is not there, and for an adapter on a remote model.
+    """
+    if spec == "pocket" or _is_local(spec):
+        return local.load_generator(spec, adapter=adapter)
+    if _is_remote(spec) and adapter is not None:
+        raise ModelError(f"{spec}: an adapter needs a local model; set models.generator to pocket or hf:NAME_OR_PATH")
+    if _is_remote(spec):
+        return remote.remote_generator(spec, config, folder=folder)
+    raise ModelError(f"models.generator: {spec!r} is not a model; write pocket, {_FORMS}")
+
+
+def _is_local(spec: str) -> bool:
+    return spec.startswith("hf:") and len(spec) > len("hf:")
+
+
+def _is_remote(spec: str) -> bool:
+    return spec.startswith(("openai:", "http://", "https://"))
+
+
+_FORMS = "hf:NAME_OR_PATH, openai:MODEL or http://HOST:PORT/v1#MODEL"
