@@ -1,1 +1,1 @@
-"""Comparing arms: statistics, costs, the recommendation and its report."""
+"""From evaluations to a recommendation and its report."""
