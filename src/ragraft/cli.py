@@ -129,13 +129,20 @@ def compare(folder: ProjectArgument = HERE, json: JsonOption = False, wait: Wait
 
 
 @app.command(epilog="Example:  ragraft sync handbook")
-def sync(folder: ProjectArgument = HERE, json: JsonOption = False, wait: WaitOption = False) -> None:
+def sync(
+    folder: ProjectArgument = HERE,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Make the index anew: after a change of embedder.")
+    ] = False,
+    json: JsonOption = False,
+    wait: WaitOption = False,
+) -> None:
     """Bring the index up to date with the documents."""
     from ragraft import pipeline
     from ragraft.workspace import to_json
 
     with _opened(folder, quiet=json) as context:
-        report = pipeline.sync(context, wait=wait)
+        report = pipeline.sync(context, rebuild=rebuild, wait=wait)
     if json:
         _emit(to_json(report, indent=2))
         return

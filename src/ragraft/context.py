@@ -41,12 +41,12 @@ class Context:
 
     @cached_property
     def embedder(self) -> Embedder:
-        return load.embedder(self.config.models.embedder, self.config.models)
+        return load.embedder(self.config.models.embedder, self.config.models, folder=self.folder)
 
     @cached_property
     def generator(self) -> Generator:
         """The generator without an adapter."""
-        return load.generator(self.config.models.generator, self.config.models)
+        return load.generator(self.config.models.generator, self.config.models, folder=self.folder)
 
     def generator_with(self, adapter: Adapter | None) -> Generator:
         """The generator with a trained adapter, or without one."""
@@ -68,7 +68,18 @@ class Context:
 
     @cached_property
     def index(self) -> Index:
-        return Index.open(self.space.index, embedder=self.embedder_fingerprint, retrieval=self.config.retrieval)
+        return self.open_index()
+
+    def open_index(self, *, rebuild: bool = False) -> Index:
+        """The index of this embedder and these chunk settings; `rebuild` empties it first."""
+        return Index.open(
+            self.space.index,
+            embedder_name=f"{self.config.models.embedder} {self.embedder_fingerprint}",
+            dimension=lambda: self.embedder.dimension,
+            retrieval=self.config.retrieval,
+            recipe=fingerprint(self.config.chunks),
+            rebuild=rebuild,
+        )
 
     @property
     def evaluation_reader(self) -> Reader:

@@ -59,7 +59,6 @@ def compare(context: Context, *, wait: bool = False) -> Report:
             build_seconds={arm: _build_seconds(context, arm, adapters) for arm in arms},
             config=config,
             not_applicable=absent,
-            seed=config.project.seed,
         )
         folder = context.space.new_run()
         report = Report(
@@ -83,10 +82,10 @@ def compare(context: Context, *, wait: bool = False) -> Report:
     return report
 
 
-def sync(context: Context, *, wait: bool = False) -> SyncReport:
-    """Bring the index up to date with the documents."""
+def sync(context: Context, *, rebuild: bool = False, wait: bool = False) -> SyncReport:
+    """Bring the index up to date with the documents; `rebuild` makes it anew."""
     with context.space.lock("ragraft sync", wait=wait):
-        return stages.sync(context)
+        return stages.sync(context, rebuild=rebuild)
 
 
 def search(context: Context, query: str, reader: Reader) -> tuple[Passage, ...]:

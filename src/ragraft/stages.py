@@ -19,8 +19,9 @@ from ragraft.corpus.parse import parse
 from ragraft.corpus.sources import Source, find
 from ragraft.corpus.split import split
 from ragraft.errors import DataError
-from ragraft.evaluate import run
+from ragraft.evaluate import judge, run
 from ragraft.evaluate.scorers import Evidence, score
+from ragraft.models import load
 from ragraft.retrieve.index import Entry, search_text
 from ragraft.systems import classify
 from ragraft.systems.system import NEVER_REFUSE, Retriever, System, best_sentences, calibrate
@@ -30,10 +31,12 @@ from ragraft.types import (
     Agreement,
     Answer,
     ArmName,
+    CaseResult,
     Document,
     Evaluation,
     Example,
     Request,
+    Score,
     Skipped,
     Split,
     SyncReport,
@@ -54,9 +57,11 @@ ADAPTER_OF: dict[ArmName, ArmName] = {"tuned": "tuned", "tuned+rag": "tuned", "r
 # --- documents ---------------------------------------------------------------------------------------------------------
 
 
-def sync(context: Context) -> SyncReport:
+def sync(context: Context, *, rebuild: bool = False) -> SyncReport:
     """Bring the index up to date with the documents. Unchanged ones are neither parsed nor embedded again."""
     started = time.perf_counter()
+    if rebuild:
+        context.index = context.open_index(rebuild=True)
     sources = find(context.folder, context.config.documents)
     known = context.index.documents()
     stale = [s for s in sources if known.get(s.id) != context.index.key(s.hash, s.readers)]
@@ -97,7 +102,8 @@ def _readable(sources: Sequence[Source], skipped: list[Skipped]) -> list[Documen
 
 
 def _entry(context: Context, document: Document) -> Entry:
-    chunks = chunk(document, context.embedder, context.config.chunks)
+    tokenizer = context.embedder.tokenizer or (lambda text: context.embedder.count_tokens([text])[0])
+    chunks = chunk(document, tokenizer, context.config.chunks)
     return Entry(document=document, chunks=chunks, vectors=context.embedder.embed([search_text(c) for c in chunks]))
 
 
@@ -368,6 +374,42 @@ def scored(
     if context.config.judge.model is None or task != "answer":
         return done, None
     return _judged(context, parts, done)
+
+
+def _judged(
+    context: Context, parts: Split, evaluations: Sequence[Evaluation]
+) -> tuple[tuple[Evaluation, ...], Agreement | None]:
+    """The judge's verdicts as one more score, kept per answer so that a second run asks nothing twice."""
+    spec = context.config.judge.model or ""
+    generator = load.generator(spec, context.config.models, folder=context.folder)
+    examples = {e.id: e for e in parts.test}
+    candidates = [
+        judge.Candidate(example=examples[c.example], arm=e.arm, text=c.outcome.text)
+        for e in evaluations
+        for c in e.cases
+        if isinstance(c.outcome, Answer)
+    ]
+
+    def build(folder: Path) -> None:
+        write_atomic(folder / "verdicts.json", to_json(judge.judge(candidates, generator), tuple[judge.Verdict, ...]))
+
+    folder = context.space.build_stage("judge", fingerprint(spec, candidates), build)
+    verdicts = from_json(tuple[judge.Verdict, ...], (folder / "verdicts.json").read_bytes())
+    by_case = {(v.arm, v.example): v for v in verdicts}
+    done = tuple(
+        replace(e, cases=tuple(_with_verdict(c, by_case.get((e.arm, c.example))) for c in e.cases)) for e in evaluations
+    )
+    labels = context.config.judge.human_labels
+    return done, judge.agreement(verdicts, judge.read_labels(context.folder / labels), model=spec) if labels else None
+
+
+def _with_verdict(case: CaseResult, verdict: judge.Verdict | None) -> CaseResult:
+    if verdict is None:
+        return replace(case, scores=(*case.scores, Score(name="judge", value=None, reason="the call failed")))
+    value = None if verdict.correct is None else float(verdict.correct)
+    return replace(
+        case, scores=(*case.scores, Score(name="judge", value=value, reason=verdict.reason if value is None else ""))
+    )
 
 
 def _evidence(evaluations: Sequence[Evaluation]) -> list[Evidence]:

@@ -8,6 +8,8 @@ from ragraft.config import ModelsSection
 from ragraft.errors import ModelError
 from ragraft.models import embedder as local_embedder
 from ragraft.models import local, remote
+from ragraft.models.hub import folder_fingerprint, model_folder
+from ragraft.models.packaged import MINILM_SHA256, POCKET_SHA256
 from ragraft.models.protocol import Embedder, Generator
 
 
@@ -20,7 +22,7 @@ def embedder(spec: str, config: ModelsSection, *, folder: Path | None = None) ->
         return local_embedder.minilm()
     if _is_local(spec):
         return local_embedder.sentence_transformer(spec.removeprefix("hf:"))
-    if _is_remote(spec):
+    if is_remote(spec):
         return remote.remote_embedder(spec, config, folder=folder)
     raise ModelError(f"models.embedder: {spec!r} is not a model; write minilm, {_FORMS}")
 
@@ -34,18 +36,33 @@ def generator(
     """
     if spec == "pocket" or _is_local(spec):
         return local.load_generator(spec, adapter=adapter)
-    if _is_remote(spec) and adapter is not None:
+    if is_remote(spec) and adapter is not None:
         raise ModelError(f"{spec}: an adapter needs a local model; set models.generator to pocket or hf:NAME_OR_PATH")
-    if _is_remote(spec):
+    if is_remote(spec):
         return remote.remote_generator(spec, config, folder=folder)
     raise ModelError(f"models.generator: {spec!r} is not a model; write pocket, {_FORMS}")
+
+
+def embedder_fingerprint(spec: str) -> str:
+    """What `embedder(spec).fingerprint` would be, without loading the model. Raises `ModelError` where it is not there."""
+    return MINILM_SHA256[:16] if spec == "minilm" else _fingerprint(spec)
+
+
+def generator_fingerprint(spec: str) -> str:
+    """Changes when the answers of `spec` without an adapter would; nothing is loaded. Raises `ModelError` likewise."""
+    return POCKET_SHA256[:16] if spec == "pocket" else _fingerprint(spec)
+
+
+def _fingerprint(spec: str) -> str:
+    return folder_fingerprint(model_folder(spec.removeprefix("hf:"))) if _is_local(spec) else spec
 
 
 def _is_local(spec: str) -> bool:
     return spec.startswith("hf:") and len(spec) > len("hf:")
 
 
-def _is_remote(spec: str) -> bool:
+def is_remote(spec: str) -> bool:
+    """Whether a spec names an endpoint rather than a model on this machine."""
     return spec.startswith(("openai:", "http://", "https://"))
 
 

@@ -1,7 +1,7 @@
 """Finding passages: the LanceDB index, who may read what, the fusion of BM25 and vectors, and the search itself."""
 
 from ragraft.retrieve.access import readers_filter
-from ragraft.retrieve.index import Diff, Entry, Index, Snapshot
+from ragraft.retrieve.index import Entry, Index, Snapshot
 from ragraft.retrieve.search import search
 
-__all__ = ["Diff", "Entry", "Index", "Snapshot", "readers_filter", "search"]
+__all__ = ["Entry", "Index", "Snapshot", "readers_filter", "search"]

@@ -7,7 +7,7 @@ to `Index.open` and nowhere else. Replacing and removing documents is one atomic
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from ragraft.config import RetrievalSection
 from ragraft.errors import DataError, StoreError
-from ragraft.retrieve.access import sql_strings
-from ragraft.types import Chunk, Document
+from ragraft.retrieve.access import readers_filter, sql_strings
+from ragraft.types import Chunk, Document, Reader
 from ragraft.workspace import fingerprint
 
 TABLE = "chunks"
@@ -40,16 +40,6 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Diff:
-    """What a sync has to do: documents by state, and the ids of indexed documents that are gone."""
-
-    added: tuple[Document, ...]
-    changed: tuple[Document, ...]
-    unchanged: tuple[Document, ...]
-    removed: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """One version of the table, pinned: it does not move while others write."""
 
@@ -63,7 +53,7 @@ class Snapshot:
         if not row_ids:
             return {}
         rows = self.table.take_row_ids(list(row_ids)).select(list(_COLUMNS)).with_row_id().to_arrow().to_pylist()
-        return {row.pop("_rowid"): Chunk(**row | {"readers": tuple(row["readers"])}) for row in rows}
+        return {row.pop("_rowid"): _chunk(row) for row in rows}
 
     def vectors(self, row_ids: NDArray[np.int64]) -> NDArray[np.float32]:
         """The vectors of these row ids, shape (rows, dimension), in their order."""
@@ -90,12 +80,12 @@ class Index:
         path: Path,
         *,
         embedder_name: str,
-        dimension: int,
+        dimension: Callable[[], int],
         retrieval: RetrievalSection,
         recipe: str = "",
         rebuild: bool = False,
     ) -> Index:
-        """Open the index in `path`, made empty where there is none.
+        """Open the index in `path`, made empty where there is none; only then is `dimension` asked for (it may load a model).
 
         `recipe`: a fingerprint of whatever else shapes the rows (chunk settings); documents written under another recipe count
         as changed. `rebuild` starts from an empty table. Raises `StoreError` when the index was made with another embedder, or
@@ -110,17 +100,17 @@ class Index:
             if exists and not rebuild:
                 table = connection.open_table(TABLE)
             else:
-                schema = _schema(embedder_name, dimension)
+                schema = _schema(embedder_name, dimension())
                 mode = "overwrite" if exists else "create"
                 table = connection.create_table(TABLE, schema=schema, mode=mode, exist_ok=not exists)
             made_with = (table.schema.metadata or {}).get(_EMBEDDER, b"").decode()
-            if made_with != _identity(embedder_name, dimension):
+            if made_with != embedder_name:
                 raise StoreError(
-                    f"{path}: the index was made with embedder `{made_with}`, the project names "
-                    f"`{_identity(embedder_name, dimension)}`; run `ragraft sync --rebuild`"
+                    f"{path}: the index was made with embedder `{made_with}`, the project names `{embedder_name}`; "
+                    "run `ragraft sync --rebuild`"
                 )
             _ensure_text_index(table, retrieval)
-        return cls(path, connection, table, dimension=dimension, recipe=recipe)
+        return cls(path, connection, table, dimension=table.schema.field("vector").type.list_size, recipe=recipe)
 
     @property
     def version(self) -> int:
@@ -145,19 +135,22 @@ class Index:
         return fresh
 
     def documents(self) -> dict[str, str]:
-        """Document id -> key of what is indexed of it: a fingerprint of its hash, title, readers and the recipe."""
+        """Document id -> key of what is indexed of it: a fingerprint of its hash, readers and the recipe."""
         with store_errors(self.path):
             rows = self._table.search().select(["document", "key"]).to_arrow()
         return dict(zip(rows["document"].to_pylist(), rows["key"].to_pylist(), strict=True))
 
-    def diff(self, documents: Sequence[Document]) -> Diff:
-        """Compare the project's documents with what is indexed. A changed reader list or title counts as a change."""
-        known = self.documents()
-        added = tuple(d for d in documents if d.id not in known)
-        changed = tuple(d for d in documents if d.id in known and known[d.id] != self._key(d))
-        unchanged = tuple(d for d in documents if known.get(d.id) == self._key(d))
-        removed = tuple(sorted(known.keys() - {d.id for d in documents}))
-        return Diff(added=added, changed=changed, unchanged=unchanged, removed=removed)
+    def chunks_of(self, documents: Collection[str], reader: Reader) -> dict[str, tuple[Chunk, ...]]:
+        """Document id -> its chunks in reading order, of those documents that `reader` may see."""
+        if not documents:
+            return {}
+        where = f"document IN ({sql_strings(sorted(documents))}) AND {readers_filter(reader)}"
+        with store_errors(self.path):
+            rows = self._table.search().where(where).select(list(_COLUMNS)).to_arrow().to_pylist()
+        found: dict[str, list[Chunk]] = {}
+        for row in sorted(rows, key=lambda r: r["position"]):
+            found.setdefault(row["document"], []).append(_chunk(row))
+        return {document: tuple(chunks) for document, chunks in found.items()}
 
     def write(self, entries: Sequence[Entry], removed: Sequence[str] = ()) -> int:
         """Put these documents in the place of what the index holds of them, and take `removed` out: one commit.
@@ -200,8 +193,9 @@ class Index:
             self._table.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
             self._snapshot = None
 
-    def _key(self, document: Document) -> str:
-        return fingerprint(document.hash, document.title, sorted(document.readers), self._recipe)
+    def key(self, document_hash: str, readers: Sequence[str]) -> str:
+        """What `documents` holds for a document that is indexed as it stands; another key means that it has to be written."""
+        return fingerprint(document_hash, sorted(readers), self._recipe)
 
     def _rows(self, entries: Sequence[Entry]) -> Any:
         import pyarrow as pa
@@ -223,11 +217,15 @@ class Index:
         columns: dict[str, Any] = {
             name: pa.array([getattr(chunk, name) for _, chunk in pairs], schema.field(name).type) for name in _COLUMNS
         }
-        keys = {entry.document.id: self._key(entry.document) for entry in entries}
+        keys = {entry.document.id: self.key(entry.document.hash, entry.document.readers) for entry in entries}
         columns["key"] = pa.array([keys[entry.document.id] for entry, _ in pairs], pa.string())
         columns["search"] = pa.array([search_text(chunk) for _, chunk in pairs], pa.string())
         columns["vector"] = pa.FixedSizeListArray.from_arrays(flat, self.dimension)
         return pa.table([columns[name] for name in schema.names], schema=schema)
+
+
+def _chunk(row: dict[str, Any]) -> Chunk:
+    return Chunk(**{name: row[name] for name in _COLUMNS} | {"readers": tuple(row["readers"])})
 
 
 def search_text(chunk: Chunk) -> str:
@@ -249,10 +247,6 @@ def store_errors(path: Path) -> Generator[None]:
         ) from error
 
 
-def _identity(embedder_name: str, dimension: int) -> str:
-    return f"{embedder_name}, {dimension} dimensions"
-
-
 def _schema(embedder_name: str, dimension: int) -> Any:
     import pyarrow as pa
 
@@ -260,7 +254,7 @@ def _schema(embedder_name: str, dimension: int) -> Any:
     fields = [(name, text) for name in ("id", "document", "key", "title", "heading", "text", "search")]
     fields += [("position", number), ("tokens", number), ("page", number)]
     fields += [("readers", pa.list_(text)), ("vector", pa.list_(pa.float32(), dimension))]
-    return pa.schema(fields, metadata={_EMBEDDER: _identity(embedder_name, dimension).encode()})
+    return pa.schema(fields, metadata={_EMBEDDER: embedder_name.encode()})
 
 
 def _text_index(settings: dict[str, Any]) -> Any:
