@@ -1,0 +1,290 @@
+"""The packaged `reader`: (question, passages) -> the exact words of each passage that answer, with the chance that they do.
+
+In: questions and passages as text; the packaged MiniLM encoder and `models/reader/` (a 4-bit change to the encoder's weights and
+a span head), both checked by hash. Out: one `Span` for each passage. Nothing is written. The recipe is in `training/`.
+
+A pair is encoded together, `[CLS] question [SEP] title : passage [SEP]`; the state of [CLS] makes a start vector and an end vector,
+which are compared with the state of every passage token, and a null score for "this passage does not say" (SQuAD 2.0's scheme).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ragraft.errors import ModelError
+from ragraft.models.embedder import batches, best_device
+from ragraft.models.hub import quiet_loading
+from ragraft.models.packaged import file_sha256, minilm_folder
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from torch import Tensor
+
+QUESTION_TOKENS = 44
+TITLE_TOKENS = 12
+CONTEXT_AT = 48
+"""Position of the first token after the question, however long the question is."""
+
+WINDOW_TOKENS = 224
+WINDOW_STEP = 160
+SPAN_TOKENS = 30
+GROUP = 192
+"""Weights that share one scale in the stored change."""
+
+_CLS, _SEP = 101, 102
+_BATCH_TOKENS = 8192
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """The best answer that one passage holds: `passage[start:end] == text`, offsets in characters.
+
+    `score`: the span's logit minus the null's. `probability`: the calibrated chance that this passage answers the question.
+    """
+
+    start: int
+    end: int
+    text: str
+    score: float
+    probability: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """One question put to one passage; `title` names what the passage is about, so that its pronouns can be understood."""
+
+    question: str
+    passage: str
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """`config.json` of a reader: the weights' hash, the line from score to log-odds, and the probability below which the best
+    passage of a search is no answer (set on the development articles where a tenth of the answerable questions are refused)."""
+
+    sha256: str
+    slope: float
+    offset: float
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpanReader:
+    """The reader in memory. Batched in bf16 where the processor computes in it, on the GPU when there is one."""
+
+    settings: Settings
+    encoder: Any
+    weight: Tensor
+    bias: Tensor
+    tokenizer: Tokenizer
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when the spans would: the hash of the weights."""
+        return self.settings.sha256
+
+    @property
+    def threshold(self) -> float:
+        return self.settings.threshold
+
+    def read(self, question: str, passages: Sequence[str], titles: Sequence[str] = ()) -> tuple[Span, ...]:
+        """The best span of each passage, in their order; whether it answers is `span.probability >= reader.threshold`.
+
+        A passage without a word has an empty span of probability 0.
+        """
+        heads = list(titles) or [""] * len(passages)
+        pairs = [Pair(question=question, passage=p, title=t) for p, t in zip(passages, heads, strict=True)]
+        return self.read_pairs(pairs)
+
+    def read_pairs(self, pairs: Sequence[Pair]) -> tuple[Span, ...]:
+        """The same for any pairs, in one batched pass. Passages longer than a window are read in overlapping windows."""
+        windows = [w for number, pair in enumerate(pairs) for w in self._windows(number, pair)]
+        best = [Span(start=0, end=0, text="", score=-math.inf, probability=0.0)] * len(pairs)
+        for rows in batches([len(w.ids) for w in windows], _BATCH_TOKENS):
+            group = [windows[r] for r in rows]
+            for window, (first, last, score) in zip(group, self._best(group), strict=True):
+                if score > best[window.pair].score:
+                    passage = pairs[window.pair].passage
+                    start, end = whole_words(passage, window.offsets[first][0], window.offsets[last][1])
+                    chance = 1 / (1 + math.exp(-max(-60.0, self.settings.slope * score + self.settings.offset)))
+                    best[window.pair] = Span(
+                        start=start, end=end, text=passage[start:end], score=score, probability=chance
+                    )
+        return tuple(best)
+
+    def _windows(self, number: int, pair: Pair) -> list[_Window]:
+        question = self.tokenizer.encode(pair.question, add_special_tokens=False).ids[:QUESTION_TOKENS]
+        title = (
+            self.tokenizer.encode(f"{pair.title} :", add_special_tokens=False).ids[:TITLE_TOKENS] if pair.title else []
+        )
+        body = self.tokenizer.encode(pair.passage, add_special_tokens=False)
+        head = [_CLS, *question, _SEP]
+        out: list[_Window] = []
+        for at in range(0, max(len(body.ids) - (WINDOW_TOKENS - WINDOW_STEP), 1), WINDOW_STEP):
+            ids = body.ids[at : at + WINDOW_TOKENS]
+            if ids:
+                offsets = body.offsets[at : at + WINDOW_TOKENS]
+                out.append(_Window(number, [*head, *title, *ids, _SEP], len(head), len(title), offsets))
+        return out
+
+    def _best(self, windows: Sequence[_Window]) -> list[tuple[int, int, float]]:
+        """(first token, last token, score above the null) of each window, tokens counted from the passage's start."""
+        import torch
+
+        width, device = max(len(w.ids) for w in windows), self.weight.device
+        ids, position, text = (torch.zeros((len(windows), width), dtype=torch.long) for _ in range(3))
+        for i, w in enumerate(windows):
+            n, after = len(w.ids), len(w.ids) - w.question
+            ids[i, :n] = torch.tensor(w.ids)
+            position[i, : w.question] = torch.arange(w.question)
+            position[i, w.question : n] = torch.arange(CONTEXT_AT, CONTEXT_AT + after)
+            text[i, w.question + w.title : n - 1] = 1
+        context, mask = (position >= CONTEXT_AT).long(), (ids > 0).long()
+        with torch.inference_mode():
+            hidden = self.encoder(
+                input_ids=ids.to(device),
+                attention_mask=mask.to(device),
+                token_type_ids=context.to(device),
+                position_ids=position.to(device),
+            )[0].float()
+            start, end, null = span_logits(hidden, hidden[:, 0], self.weight, self.bias)
+            outside = text.to(device) == 0
+            best, first, last = best_spans(start.masked_fill(outside, -1e4), end.masked_fill(outside, -1e4))
+        skipped = [w.question + w.title for w in windows]
+        rows = zip(first.tolist(), last.tolist(), (best - 2 * null).tolist(), skipped, strict=True)
+        return [(f - skip, t - skip, score) for f, t, score, skip in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """A pair, or a part of a long one, as tokens: `question` and `title` count theirs, [CLS] and [SEP] with the question's."""
+
+    pair: int
+    ids: list[int]
+    question: int
+    title: int
+    offsets: list[tuple[int, int]]
+
+
+def reader_folder() -> Path:
+    return Path(__file__).parent / "reader"
+
+
+def load_reader(folder: Path | None = None) -> SpanReader:
+    """The packaged reader, or another one of the same make. Raises `ModelError` when a file is missing or damaged."""
+    import torch
+
+    folder = folder or reader_folder()
+    settings = load_settings(folder)
+    encoder, (device, kind) = load_encoder(), best_device()
+    head = apply_change(encoder, load_change(folder, settings))
+    return SpanReader(
+        settings=settings,
+        encoder=encoder.eval().to(device=device, dtype=kind),
+        weight=head["weight"].to(device, torch.float32),
+        bias=head["bias"].to(device, torch.float32),
+        tokenizer=load_tokenizer(),
+    )
+
+
+def load_settings(folder: Path) -> Settings:
+    """Raises `ModelError` when `config.json` is missing or is not one of a reader."""
+    path = folder / "config.json"
+    try:
+        return Settings(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise ModelError(f"{path}: not the settings of a reader ({error}); reinstall ragraft") from error
+
+
+def load_change(folder: Path, settings: Settings) -> dict[str, Tensor]:
+    """The tensors of `adapter.safetensors`, its hash checked. Raises `ModelError`."""
+    from safetensors.torch import load_file
+
+    path = folder / "adapter.safetensors"
+    if not path.is_file():
+        raise ModelError(f"{path}: the reader's weights are missing; reinstall ragraft")
+    found = file_sha256(path)
+    if found != settings.sha256:
+        raise ModelError(f"{path}: damaged (sha256 {found[:12]}…, not {settings.sha256[:12]}…); reinstall ragraft")
+    return load_file(path)
+
+
+def apply_change(encoder: Any, change: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Adds the stored change to the encoder's weights in place; returns the head's `weight` and `bias`.
+
+    A vector is stored as it is (`NAME`); a matrix as two 4-bit numbers a byte (`NAME.q`) with one scale for each `GROUP`
+    (`NAME.s`); the head's matrix as 8-bit numbers with one scale a row. Raises `ModelError` when the names do not fit.
+    """
+    import torch
+
+    parameters = dict(encoder.named_parameters())
+    names = {name.removesuffix(".q").removesuffix(".s") for name in change if not name.startswith("head.")}
+    if not names <= set(parameters) or not {"head.q", "head.s", "head.bias"} <= set(change):
+        raise ModelError(
+            f"reader: its tensors do not fit the encoder ({sorted(names - set(parameters))[:3]}); reinstall ragraft"
+        )
+    with torch.no_grad():
+        for name in names:
+            stored = change[name] if name in change else unpack(change[f"{name}.q"], change[f"{name}.s"])
+            parameters[name] += stored.float().view_as(parameters[name])
+    return {"weight": change["head.q"].float() * change["head.s"].float()[:, None], "bias": change["head.bias"].float()}
+
+
+def unpack(packed: Tensor, scale: Tensor) -> Tensor:
+    """Bytes of two 4-bit numbers each (low half first, offset 8) times the scale of their group, flat."""
+    import torch
+
+    numbers = torch.stack([packed & 15, packed >> 4], dim=-1).flatten().float() - 8
+    return (numbers.view(-1, GROUP) * scale.float()[:, None]).flatten()
+
+
+def load_encoder() -> Any:
+    """The packaged MiniLM (6 layers, width 384) in fp32, without a pooler."""
+    from transformers import BertModel
+
+    with quiet_loading():
+        return BertModel.from_pretrained(minilm_folder(), add_pooling_layer=False, attn_implementation="sdpa")
+
+
+def load_tokenizer() -> Tokenizer:
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(minilm_folder() / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
+
+
+def span_logits(hidden: Tensor, anchor: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Start and end logits (questions, tokens) and null logits (questions,) from token states (questions, tokens, width) and the
+    state of each question's own [CLS] (questions, width). `weight` is (2·width + 1, width)."""
+    width = hidden.shape[-1]
+    query = anchor @ weight.T + bias
+    both = query[:, : 2 * width].unflatten(1, (2, width)) @ hidden.transpose(1, 2) / width**0.5
+    return both[:, 0], both[:, 1], query[:, -1]
+
+
+def best_spans(start: Tensor, end: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(score, first, last) of the best span of at most `SPAN_TOKENS` tokens in each row of logits (rows, tokens)."""
+    import torch
+
+    width = start.shape[1]
+    apart = torch.arange(width, device=start.device)[None, :] - torch.arange(width, device=start.device)[:, None]
+    both = (start[:, :, None] + end[:, None, :]).masked_fill((apart < 0) | (apart >= SPAN_TOKENS), -1e9)
+    score, at = both.flatten(1).max(1)
+    return score, at // width, at % width
+
+
+def whole_words(text: str, start: int, end: int) -> tuple[int, int]:
+    """The span widened to whole words: the tokenizer cuts inside them."""
+    while start > 0 and text[start].isalnum() and text[start - 1].isalnum():
+        start -= 1
+    while end < len(text) and text[end - 1].isalnum() and text[end].isalnum():
+        end += 1
+    return start, end
