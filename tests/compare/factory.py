@@ -134,6 +134,9 @@ def answer_scores(truth: Example, right: bool, refused: bool, indexed: bool, rng
         Score(name="grounding", value=float(right or rng.random() < 0.5))
         if indexed and not refused
         else Score(name="grounding", value=None, reason=nothing),
+        Score(name="cited", value=float(indexed))
+        if not refused
+        else Score(name="cited", value=None, reason="a refusal needs no citation"),
         Score(name="citation_precision", value=float(rng.random() < 0.85))
         if indexed and known
         else Score(name="citation_precision", value=None, reason=nothing),
@@ -202,6 +205,9 @@ def summary(evaluation: Evaluation) -> ArmSummary:
         build_seconds=BUILD[arm],
         prompt_tokens=820.0 if arm in INDEXED else 40.0,
         completion_tokens=22.0,
+        retrieve_ms=9.0 if arm in INDEXED else None,
+        generate_ms=1000 * LATENCY[arm],
+        latency_n=20,
         passages_dropped=7 if arm in INDEXED else 0,
         cost=Cost(build=BUILD[arm] / 3600 * 0.1, per_1000=LATENCY[arm] / 3600 * 0.1 * 1000),
         failed=evaluation.failed,
@@ -343,7 +349,7 @@ def answer_report(n: int = 60) -> Report:
         Recommendation(
             outcome="one",
             arm="raft",
-            headline="Use raft: it answers more questions right than every other arm that may be used.",
+            headline="Use `raft`: it answers more questions right than every other arm that may be used.",
             reasons=(
                 "raft has the highest share of correct answers, ahead of quote and tuned+rag by a decisive difference.",
                 "It meets every constraint: it cites its passages, and its p95 stays below the 2 s allowed.",
@@ -351,10 +357,14 @@ def answer_report(n: int = 60) -> Report:
             ),
             excluded=(
                 Exclusion(
-                    arm="base", constraint="must_cite", sentence="base cites nothing: it has no index to cite from."
+                    arm="base",
+                    constraint="must_cite",
+                    sentence="`base` is ruled out by `must_cite`: it cites nothing: it has no index to cite from.",
                 ),
                 Exclusion(
-                    arm="tuned", constraint="must_cite", sentence="tuned cites nothing: it has no index to cite from."
+                    arm="tuned",
+                    constraint="must_cite",
+                    sentence="`tuned` is ruled out by `must_cite`: it cites nothing: it has no index to cite from.",
                 ),
             ),
             caveats=("A fifth of the truths are synthetic, not written by a person.",),

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from ragraft.compare import terminal, view
+from ragraft.compare import terminal
+from ragraft.compare.pairs import Bar
 from ragraft.types import Report
 
 from .factory import answer_report, classify_report, undecided_report
@@ -41,7 +42,7 @@ def test_undecided_has_no_arrow_and_counts_failures() -> None:
     assert "Not enough evidence" in text
     assert "→" not in text
     assert " 8/12 " in text
-    assert "tuned is not compared: left out by `compare.arms`" in text
+    assert "tuned is not compared: left out by compare.arms" in text
 
 
 def test_unscored_is_a_dash() -> None:
@@ -55,7 +56,7 @@ def test_brackets_in_texts_are_not_markup() -> None:
 
 
 def test_interval_as_text() -> None:
-    text = terminal.drawn(view.Bar(low=40, mid=50, high=60))
+    text = terminal.drawn(Bar(low=40, mid=50, high=60))
     assert len(text) == terminal.CELLS
     assert text.count("●") == 1
     assert text.startswith("·")

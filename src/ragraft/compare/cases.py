@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ragraft.compare import wording
+from ragraft.evaluate.scorers import holds
 from ragraft.types import Answer, ArmName, CaseResult, Example, Failure, Passage, Report
 
 MOST = 400
@@ -197,7 +198,7 @@ def _arm(arm: ArmName, case: CaseResult, example: Example, metric: str, keys: di
     if isinstance(outcome, Failure):
         text = f"{outcome.stage}: {outcome.message}"
         return ArmAnswer(**shared, pieces=(), failure=text, facts=(), used=(), scores=(), timing="", notes=())  # type: ignore[arg-type]
-    facts = tuple(Fact(text=f[0], found=bool(_pattern([f]).search(outcome.text))) for f in example.must_include if f)
+    facts = tuple(Fact(text=f[0], found=holds(outcome.text, f)) for f in example.must_include if f)
     t = outcome.timings
     parts = [f"search {wording.milliseconds(1000 * t.retrieve)}"] * (t.retrieve > 0) + [
         f"answer {wording.milliseconds(1000 * t.generate)}"
@@ -270,4 +271,4 @@ def _pattern(facts: Sequence[tuple[str, ...]]) -> re.Pattern[str]:
     """Any spelling of the facts, longest first, at word borders, whatever the case and spacing."""
     spellings = sorted({s for fact in facts for s in fact if s.strip()}, key=len, reverse=True)
     options = "|".join(r"\s+".join(map(re.escape, s.split())) for s in spellings)
-    return re.compile(rf"(?<!\w)(?:{options or '(?!)'})(?!\w)", re.IGNORECASE)
+    return re.compile(rf"(?<!\w)(?:{options or '(?!)'})(?!\w)(?![.,]\d)", re.IGNORECASE)

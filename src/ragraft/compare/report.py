@@ -11,12 +11,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ragraft.compare import cases, charts, view, wording
+from ragraft.compare import cases, charts, pairs, view, wording
 from ragraft.types import ArmName, Failure, Report
 from ragraft.workspace import to_json, write_atomic
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +31,8 @@ class Page:
     figures: tuple[view.Figure, ...]
     open_questions: tuple[str, ...]
     full: tuple[view.FullRow, ...]
-    pairs: tuple[view.PairRow, ...]
-    ticks: tuple[view.Tick, ...]
+    pairs: tuple[pairs.PairRow, ...]
+    ticks: tuple[pairs.Tick, ...]
     tradeoffs: tuple[charts.Chart, ...]
     curves: tuple[charts.Chart, ...]
     retrieval_heads: tuple[str, ...]
@@ -84,8 +85,8 @@ def _page(report: Report) -> Page:
         figures=view.figures(report),
         open_questions=view.open_questions(report),
         full=view.full_rows(report),
-        pairs=view.pair_rows(report),
-        ticks=view.pair_ticks(report),
+        pairs=pairs.pair_rows(report),
+        ticks=pairs.pair_ticks(report),
         tradeoffs=tuple(c for c in drawn if c),
         curves=tuple(c for t in report.tuned if (c := charts.learning_curve(t))),
         retrieval_heads=view.retrieval_heads(report),
@@ -121,10 +122,20 @@ def _date(text: str) -> str:
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["code"] = _code
+    return environment
+
+
+def _code(text: str) -> Markup:
+    """Escaped text in which what stands between backticks is set apart."""
+    from markupsafe import Markup
+
+    parts = wording.split_code(text)
+    return Markup("").join(Markup("<b>{}</b>").format(p) if n % 2 else p for n, p in enumerate(parts))

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ragraft.compare import view, wording
+from ragraft.compare.pairs import Bar
 from ragraft.types import ArmSummary, Report
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
+    from rich.text import Text
 
 WIDE = 116
 CELLS = 14
@@ -25,7 +27,7 @@ HEADS = {
     "refusal": "refuses",
     "false_refusal": "false ref.",
 }
-HIDDEN = ("rouge_l", "token_f1")
+HIDDEN = ("token_f1", "cited")
 """Left to the HTML report, which has the room."""
 ONLY_WIDE = (*HIDDEN, "citation_recall", "false_refusal")
 STYLES = {"one": "green", "tie": "blue", "undecided": "yellow"}
@@ -46,7 +48,7 @@ def print_report(report: Report, console: Console, path: Path | None = None) -> 
     console.print(cost_table(report, wide=console.width >= WIDE))
     console.print()
     for absent in c.not_applicable:
-        console.print(Text(f"{absent.arm} is not compared: {absent.reason}", style="dim"))
+        console.print(_words(f"{absent.arm} is not compared: {absent.reason}", "dim"))
     if any(view.mark(report, s.arm) for s in c.arms):
         console.print(Text(f"▲▼ decisive difference from {chosen} (Holm-adjusted p < 0.05)", style="dim"))
     console.print()
@@ -120,7 +122,7 @@ def _primary(report: Report, row: view.ArmRow, s: ArmSummary, *, wide: bool) -> 
     return mean, f"{drawn(row.bar)} {span}" if wide and row.bar else span, counts
 
 
-def drawn(bar: view.Bar) -> str:
+def drawn(bar: Bar) -> str:
     """The interval on a scale from 0 to 100, as text: `······──●──·······`."""
 
     def column(x: float) -> int:
@@ -137,7 +139,7 @@ def recommendation_panel(report: Report) -> RenderableType:
 
     advice = report.recommendation
     style = STYLES[advice.outcome]
-    parts: list[RenderableType] = [Text(advice.headline, style="bold")]
+    parts: list[RenderableType] = [_words(advice.headline, "bold")]
     blocks = (
         ("", advice.reasons),
         ("Ruled out by a constraint", tuple(e.sentence for e in advice.excluded)),
@@ -158,5 +160,13 @@ def _bullet(text: str) -> RenderableType:
     from rich.text import Text
 
     grid = Table.grid(padding=(0, 1))
-    grid.add_row(Text("–", style="dim"), Text(text))
+    grid.add_row(Text("–", style="dim"), _words(text))
     return grid
+
+
+def _words(text: str, style: str = "") -> Text:
+    """Text in which what stands between backticks is bold."""
+    from rich.text import Text
+
+    parts = wording.split_code(text)
+    return Text.assemble(*((p, "bold" if n % 2 else "") for n, p in enumerate(parts)), style=style)

@@ -5,15 +5,12 @@ In: a `types.Report`. Out: frozen views that the template and the terminal print
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
 from dataclasses import dataclass
 
 from ragraft.compare import wording
-from ragraft.types import ArmName, ArmSummary, Comparison, Estimate, Evaluation, PairTest, Report
-
-FEW = 20
-"""Below this many test questions the report says that little can be concluded."""
+from ragraft.compare.pairs import Bar, find_pair, turned
+from ragraft.types import ArmName, ArmSummary, Estimate, Evaluation, Report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,16 +20,6 @@ class Cell:
     text: str
     note: str = ""
     title: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bar:
-    """An interval on a scale from 0 to 100. `zero` is where no difference lies (0 for plain means)."""
-
-    low: float
-    mid: float
-    high: float
-    zero: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,25 +60,6 @@ class ArmRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PairRow:
-    """One difference, turned so that the recommended arm stands first."""
-
-    test: PairTest
-    bar: Bar
-    difference: str
-    interval: str
-    p: str
-    p_adjusted: str
-    detectable: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tick:
-    at: float
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
     """A large number in the verdict."""
 
@@ -104,7 +72,8 @@ class Figure:
 class FullRow:
     """Every arm on one metric, with interval and counts."""
 
-    metric: str
+    label: str
+    explanation: str
     cells: tuple[Cell, ...]
 
 
@@ -116,12 +85,12 @@ class RetrievalRow:
 
 
 def heads(report: Report) -> tuple[Head, ...]:
-    """Columns for every metric but the primary and the retrieval ones: known ones in order, unknown ones last."""
+    """Columns for the metrics but the primary one and those shown elsewhere: known ones in order, unknown ones last."""
     seen = dict.fromkeys(e.metric for s in report.comparison.arms for e in s.estimates)
     known = [m for m in wording.METRICS if m in seen] + [m for m in seen if m not in wording.METRICS]
     groups = [*dict.fromkeys(m.group for m in wording.METRICS.values()), "Other"]
     shown = sorted(
-        (m for m in known if m != report.comparison.metric and m not in wording.RETRIEVAL),
+        (m for m in known if m not in (report.comparison.metric, *wording.RETRIEVAL, *wording.AT_LENGTH)),
         key=lambda m: groups.index(wording.metric(m).group),
     )
     result: list[Head] = []
@@ -145,7 +114,6 @@ def arm_rows(report: Report) -> tuple[ArmRow, ...]:
 
 def _arm_row(report: Report, s: ArmSummary, columns: tuple[Head, ...], evaluation: Evaluation | None) -> ArmRow:
     primary = s.estimate(report.comparison.metric)
-    answered = s.n - s.failed
     return ArmRow(
         arm=s.arm,
         words=arm_words(report, s.arm),
@@ -157,7 +125,7 @@ def _arm_row(report: Report, s: ArmSummary, columns: tuple[Head, ...], evaluatio
         latency=Cell(
             text=wording.milliseconds(s.p50_ms),
             note=f"p95 {wording.milliseconds(s.p95_ms)}",
-            title=f"Median and 95th percentile of {wording.count(answered, 'answered question')}",
+            title=f"Median and 95th percentile of {wording.count(timed_requests(s), 'request')}, asked one at a time",
         ),
         build=Cell(text=wording.seconds(s.build_seconds), title="Index and tuning, as measured when they were built"),
         cost=Cell(
@@ -220,7 +188,7 @@ def status(report: Report, arm: ArmName) -> str:
         return "recommended"
     if arm in {e.arm for e in advice.excluded}:
         return "excluded"
-    return "tied" if arm in advice.tied else ""
+    return "tied" if advice.outcome == "tie" and arm in advice.tied else ""
 
 
 def mark(report: Report, arm: ArmName) -> Mark | None:
@@ -234,61 +202,6 @@ def mark(report: Report, arm: ArmName) -> Mark | None:
     word = "better" if better else "worse"
     title = f"Decisively {word} than {chosen}: {gap} {wording.points(test.metric)}, adjusted p {wording.p_value(test.p_adjusted)}"
     return Mark(text=f"{'▲' if better else '▼'}{wording.NBSP}{gap}", better=better, title=title)
-
-
-def find_pair(comparison: Comparison, a: ArmName, b: ArmName) -> PairTest | None:
-    """The test of `a` against `b`, turned so that `a` stands first."""
-    for test in comparison.pairs:
-        if (test.a, test.b) == (a, b):
-            return test
-        if (test.a, test.b) == (b, a):
-            return turned(test)
-    return None
-
-
-def turned(test: PairTest) -> PairTest:
-    return dataclasses.replace(test, a=test.b, b=test.a, difference=-test.difference, low=-test.high, high=-test.low)
-
-
-def pair_rows(report: Report) -> tuple[PairRow, ...]:
-    """All pairs, those of the recommended arm first and turned towards it, the others with the better arm first.
-
-    The bars share one scale around zero.
-    """
-    chosen = report.recommendation.arm
-    pairs = report.comparison.pairs
-    tests = [turned(t) if t.b == chosen or (t.a != chosen and t.difference < 0) else t for t in pairs]
-    tests.sort(key=lambda t: t.a != chosen)
-    reach = pair_reach(report)
-    return tuple(_pair_row(t, reach) for t in tests)
-
-
-def _pair_row(t: PairTest, reach: float) -> PairRow:
-    def place(x: float) -> float:
-        return round(50 + 50 * max(-1.0, min(1.0, x / reach)), 2)
-
-    low, high = wording.difference(t.metric, t.low), wording.difference(t.metric, t.high)
-    return PairRow(
-        test=t,
-        bar=Bar(low=place(t.low), mid=place(t.difference), high=place(t.high), zero=50),
-        difference=wording.difference(t.metric, t.difference),
-        interval=f"{low} to {high}",
-        p=wording.p_value(t.p),
-        p_adjusted=wording.p_value(t.p_adjusted),
-        detectable=wording.difference(t.metric, t.detectable).lstrip("+"),
-    )
-
-
-def pair_reach(report: Report) -> float:
-    """The half-width of the differences' scale, rounded up to a tenth."""
-    ends = [abs(x) for t in report.comparison.pairs for x in (t.low, t.high)]
-    return max(0.1, -(-max(ends, default=0.1) * 10 // 1) / 10)
-
-
-def pair_ticks(report: Report) -> tuple[Tick, ...]:
-    reach, name = pair_reach(report), report.comparison.metric
-    texts = (wording.difference(name, -reach), "0", wording.difference(name, reach))
-    return tuple(Tick(at=at, text=text) for at, text in zip((0.0, 50.0, 100.0), texts, strict=True))
 
 
 def figures(report: Report) -> tuple[Figure, ...]:
@@ -308,7 +221,7 @@ def figures(report: Report) -> tuple[Figure, ...]:
         Figure(
             value=wording.milliseconds(s.p50_ms),
             label="typical answer time",
-            note=f"p95 {wording.milliseconds(s.p95_ms)}, n {s.n - s.failed}",
+            note=f"p95 {wording.milliseconds(s.p95_ms)}, n {timed_requests(s)}",
         ),
         Figure(
             value=f"{wording.money(s.cost.per_1000)}{wording.NBSP}{report.currency}",
@@ -325,10 +238,6 @@ def open_questions(report: Report) -> tuple[str, ...]:
     name = comparison.metric
     chosen = advice.arm
     result: list[str] = []
-    if comparison.n < FEW:
-        result.append(
-            f"With {wording.count(comparison.n, 'test question')} no difference between arms can be taken for granted."
-        )
     out = {e.arm for e in advice.excluded}
     open_pairs = [
         t
@@ -355,13 +264,19 @@ def open_questions(report: Report) -> tuple[str, ...]:
 
 
 def full_rows(report: Report) -> tuple[FullRow, ...]:
-    """All metrics by all arms: the primary one first, then those of the table, then retrieval."""
+    """All metrics by all arms: the primary one first, then those of the table, then retrieval, then time and tokens."""
     seen = {e.metric for s in report.comparison.arms for e in s.estimates}
     first, middle = report.comparison.metric, [h.name for h in heads(report)]
-    names = [first, *middle, *(m for m in wording.RETRIEVAL if m in seen and m != first)]
-    return tuple(
-        FullRow(metric=m, cells=tuple(_full_cell(m, s.estimate(m)) for s in report.comparison.arms)) for m in names
+    names = [first, *middle, *(m for m in (*wording.AT_LENGTH, *wording.RETRIEVAL) if m in seen and m != first)]
+    figures = tuple(
+        FullRow(
+            label=_label(m),
+            explanation=wording.metric(m).explanation,
+            cells=tuple(_full_cell(m, s.estimate(m)) for s in report.comparison.arms),
+        )
+        for m in names
     )
+    return (*figures, *_time_rows(report))
 
 
 def _full_cell(name: str, estimate: Estimate | None) -> Cell:
@@ -371,6 +286,43 @@ def _full_cell(name: str, estimate: Estimate | None) -> Cell:
     counts += [f"{estimate.failed} failed"] * (estimate.failed > 0)
     span = wording.interval(name, estimate, unit=False)
     return Cell(text=wording.value(name, estimate.mean, unit=False), note=span, title=", ".join(counts))
+
+
+def _label(name: str) -> str:
+    m = wording.metric(name)
+    return f"{m.label}, %" if m.kind == "percent" else m.label
+
+
+def _time_rows(report: Report) -> tuple[FullRow, ...]:
+    """Medians by stage, tokens and dropped passages; a stage that no arm has is left out."""
+    ms = wording.milliseconds
+    rows: tuple[tuple[str, str, list[str]], ...] = (
+        ("Answer time", "Median of single requests, asked one at a time.", [ms(s.p50_ms) for s in report.comparison.arms]),
+        ("Answer time, p95", "95 of 100 requests were faster.", [ms(s.p95_ms) for s in report.comparison.arms]),
+        ("Search", "Median of the retrieval stage.", [ms(s.retrieve_ms) for s in report.comparison.arms]),
+        ("Generation", "Median of the generation stage.", [ms(s.generate_ms) for s in report.comparison.arms]),
+        ("First token", "Median time until the first word.", [ms(s.first_token_ms) for s in report.comparison.arms]),
+        ("Prompt tokens", "Mean per question.", [f"{s.prompt_tokens:,.0f}" for s in report.comparison.arms]),
+        ("Completion tokens", "Mean per question.", [f"{s.completion_tokens:,.0f}" for s in report.comparison.arms]),
+        ("Passages dropped", "Did not fit the prompt, over all questions.", [f"{s.passages_dropped:,}" for s in report.comparison.arms]),
+    )  # fmt: skip
+    timed = [f"n {timed_requests(s)}" for s in report.comparison.arms]
+    return tuple(
+        FullRow(
+            label=label,
+            explanation=explanation,
+            cells=tuple(
+                Cell(text=t, note=n) for t, n in zip(texts, timed if i < 5 else [""] * len(texts), strict=True)
+            ),
+        )
+        for i, (label, explanation, texts) in enumerate(rows)
+        if any(t != wording.DASH for t in texts)
+    )
+
+
+def timed_requests(s: ArmSummary) -> int:
+    """How many requests the latency figures rest on."""
+    return s.latency_n or (s.n - s.failed if s.p50_ms is not None else 0)
 
 
 def retrieval_heads(report: Report) -> tuple[str, ...]:

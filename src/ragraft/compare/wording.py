@@ -6,6 +6,7 @@ number is `DASH`, never 0.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -70,6 +71,12 @@ METRICS: dict[str, Metric] = {
         group="Grounding",
         explanation="Sentences of the answer that a retrieved passage supports.",
     ),
+    "cited": Metric(
+        label="Answers with a citation",
+        short="Cited",
+        group="Grounding",
+        explanation="Answers, refusals aside, that cite at least one passage.",
+    ),
     "citation_precision": Metric(
         label="Citation precision",
         short="Cite prec.",
@@ -122,9 +129,11 @@ METRICS: dict[str, Metric] = {
         explanation="Ranking quality, discounted by rank; 1 is ideal.",
     ),
 }
-YES_NO = ("correct", "accuracy", "refusal", "false_refusal", "oos_recall")
+YES_NO = ("correct", "accuracy", "cited", "refusal", "false_refusal", "oos_recall")
 """Metrics that are a plain yes or no for a single case."""
 RETRIEVAL = ("recall_at_k", "mrr", "ndcg")
+AT_LENGTH = ("rouge_l",)
+"""Shown only where every figure is: another metric of the table says nearly the same."""
 
 ARM_WORDS: dict[ArmName, str] = {
     "base": "the model alone",
@@ -207,6 +216,11 @@ def money(number: float) -> str:
 
 def p_value(number: float) -> str:
     return "< 0.001" if number < 0.001 else f"{number:.3f}"
+
+
+def split_code(text: str) -> tuple[str, ...]:
+    """Sentences name arms and keys between backticks: plain text at even places, what stood between at odd ones."""
+    return tuple(re.split(r"`([^`]+)`", text))
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
