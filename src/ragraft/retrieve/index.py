@@ -7,6 +7,7 @@ to `Index.open` and nowhere else. Replacing and removing documents is one atomic
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,7 +25,8 @@ from ragraft.workspace import fingerprint
 
 TABLE = "chunks"
 EXACT_UP_TO = 50_000
-"""Chunks up to which vectors are compared one by one; above it an approximate index is kept (see docs/log.md)."""
+"""Chunks up to which a search holds all vectors in memory (77 MB at 384 dimensions) and compares them one by one; above it,
+an approximate index on disk is kept."""
 
 _EMBEDDER = b"ragraft.embedder"
 _COLUMNS = ("id", "document", "title", "heading", "text", "position", "tokens", "readers", "page")
@@ -39,14 +41,37 @@ class Entry:
     vectors: NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Every vector of a snapshot in memory: ascending row ids, shape (n,), and their vectors, shape (n, dimension)."""
+
+    rows: NDArray[np.int64]
+    vectors: NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """One version of the table, pinned: it does not move while others write."""
+    """One version of the table, pinned: it does not move while others write. (No slots: it keeps its `matrix`.)"""
 
     table: Any
     version: int
     dimension: int
     path: Path
+
+    @functools.cached_property
+    def matrix(self) -> Matrix | None:
+        """Loaded once per version, for indices of at most `EXACT_UP_TO` chunks; None for larger ones."""
+        if self.table.count_rows() > EXACT_UP_TO:
+            return None
+        found = self.table.search().select(["vector"]).with_row_id(True).to_arrow()
+        rows = found["_rowid"].to_numpy().astype(np.int64)
+        order = np.argsort(rows)
+        return Matrix(rows=rows[order], vectors=self._unpacked(found["vector"])[order])
+
+    def allowed(self, where: str) -> NDArray[np.int64]:
+        """The ids of the rows that meet an SQL condition, ascending."""
+        found = self.table.search().where(where).select(["position"]).with_row_id(True).to_arrow()
+        return np.sort(found["_rowid"].to_numpy().astype(np.int64))
 
     def chunks(self, row_ids: Sequence[int]) -> dict[int, Chunk]:
         """The chunks of these row ids. Rows that the snapshot does not hold are left out."""
@@ -57,10 +82,14 @@ class Snapshot:
 
     def vectors(self, row_ids: NDArray[np.int64]) -> NDArray[np.float32]:
         """The vectors of these row ids, shape (rows, dimension), in their order."""
-        rows = self.table.take_row_ids(row_ids.tolist()).select(["vector"]).with_row_id().to_arrow()
-        flat = rows["vector"].combine_chunks().flatten().to_numpy().reshape(-1, self.dimension)
-        place = {row: i for i, row in enumerate(rows["_rowid"].to_pylist())}
-        return flat[[place[row] for row in row_ids.tolist()]]
+        if self.matrix is not None:
+            return self.matrix.vectors[np.searchsorted(self.matrix.rows, row_ids)]
+        found = self.table.take_row_ids(row_ids.tolist()).select(["vector"]).with_row_id().to_arrow()
+        place = {row: i for i, row in enumerate(found["_rowid"].to_pylist())}
+        return self._unpacked(found["vector"])[[place[row] for row in row_ids.tolist()]]
+
+    def _unpacked(self, column: Any) -> NDArray[np.float32]:
+        return column.combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(-1, self.dimension)
 
 
 class Index:
@@ -183,11 +212,12 @@ class Index:
         No other process may work on the index meanwhile.
         """
         with store_errors(self.path):
+            settings = next(i.index_details for i in self._table.list_indices() if i.columns == ["search"])
+            # Compaction leaves a file alone while few of its rows are deleted; overwriting leaves none.
+            self._table.add(self._table.to_arrow(), mode="overwrite")
             for index in list(self._table.list_indices()):
-                config = _text_index(index.index_details) if index.columns == ["search"] else None
                 self._table.drop_index(index.name)
-                if config is not None:
-                    self._table.create_index("search", config=config)
+            self._table.create_index("search", config=_text_index(settings))
         self.optimize()
         with store_errors(self.path):
             self._table.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
@@ -225,7 +255,8 @@ class Index:
 
 
 def _chunk(row: dict[str, Any]) -> Chunk:
-    return Chunk(**{name: row[name] for name in _COLUMNS} | {"readers": tuple(row["readers"])})
+    fields: dict[str, Any] = {name: row[name] for name in _COLUMNS}
+    return Chunk(**fields | {"readers": tuple(row["readers"])})
 
 
 def search_text(chunk: Chunk) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,9 +64,9 @@ def search(
     where = readers_filter(reader)
     found: list[list[_Hit]] = []
     with store_errors(snapshot.path):
-        for query, vector in zip(queries, vectors, strict=True):
+        nearest = _nearest(snapshot, vectors, where, retrieval.candidates)
+        for query, vector, dense in zip(queries, vectors, nearest, strict=True):
             lexical = _bm25(snapshot, query, where, retrieval.candidates)
-            dense = _nearest(snapshot, vector, where, retrieval.candidates)
             found.append(_ranked(snapshot, vector, lexical, dense, retrieval))
         chunks = snapshot.chunks(sorted({hit.row for hits in found for hit in hits}))
     return tuple(
@@ -89,13 +90,28 @@ def _bm25(snapshot: Snapshot, query: str, where: str, limit: int) -> _Half:
     """Chunks that share a word with the query. The query is words only: none of its characters is search syntax."""
     from lancedb.query import FullTextOperator, MatchQuery
 
-    match = MatchQuery(query, "search", operator=FullTextOperator.OR)
+    kind: Any = MatchQuery
+    match = kind(query, "search", operator=FullTextOperator.OR)
     builder = snapshot.table.search(match, query_type="fts").where(where).limit(limit)
     hits = builder.select(["_score"]).with_row_id(True).to_arrow()
     return _half(hits["_rowid"].to_numpy(), hits["_score"].to_numpy())
 
 
-def _nearest(snapshot: Snapshot, vector: NDArray[np.float32], where: str, limit: int) -> _Half:
+def _nearest(snapshot: Snapshot, vectors: NDArray[np.float32], where: str, limit: int) -> list[_Half]:
+    """The chunks with the highest cosine, per query: exact in a small index, approximate in a large one."""
+    matrix = snapshot.matrix
+    if matrix is None:
+        return [_approximate(snapshot, vector, where, limit) for vector in vectors]
+    places = np.searchsorted(matrix.rows, snapshot.allowed(where))
+    halves: list[_Half] = []
+    for vector in vectors:
+        scores = (matrix.vectors @ vector)[places]
+        best = np.argpartition(-scores, limit)[:limit] if scores.size > limit else np.arange(scores.size)
+        halves.append(_half(matrix.rows[places[best]], scores[best]))
+    return halves
+
+
+def _approximate(snapshot: Snapshot, vector: NDArray[np.float32], where: str, limit: int) -> _Half:
     builder = snapshot.table.search(vector, query_type="vector", vector_column_name="vector").distance_type("dot")
     hits = builder.where(where).limit(limit).select(["_distance"]).with_row_id(True).to_arrow()
     return _half(hits["_rowid"].to_numpy(), 1.0 - hits["_distance"].to_numpy())
