@@ -17,8 +17,14 @@ _FEATURES = (
     "custom fields;comments;time tracking;file previews;the audit log;recurring tasks;email campaigns;surveys;the help widget;"
     "single sign-on;data exports;backups;the API;video calls;notes;checklists;the sync client;approval flows;timesheets;the desktop app;labels;macros"
 ).split(";")
-_ROLES = "owner;admin;manager;editor;member;viewer;guest;billing contact;agent;supervisor;workspace owner;team lead".split(";")
-_MENUS = "Settings;Billing;Security;Members;Account;Workspace;Integrations;Notifications;Profile;Data;Team;Privacy;Preferences;Plans;Appearance;Advanced;Devices;Tools".split(";")
+_ROLES = (
+    "owner;admin;manager;editor;member;viewer;guest;billing contact;agent;supervisor;workspace owner;team lead".split(
+        ";"
+    )
+)
+_MENUS = "Settings;Billing;Security;Members;Account;Workspace;Integrations;Notifications;Profile;Data;Team;Privacy;Preferences;Plans;Appearance;Advanced;Devices;Tools".split(
+    ";"
+)
 _ACTIONS = (
     "cancel a subscription;change the password;invite a colleague;export all data;delete the workspace;restore a deleted file;change the card on file;"
     "rename a project;turn on dark mode;connect a calendar;merge two accounts;transfer ownership;download an invoice;add a custom domain;"
@@ -26,11 +32,19 @@ _ACTIONS = (
     "share a folder;remove a member;schedule a report;duplicate a template;set a spending limit;revoke a session;upgrade to a higher plan;print a label"
 ).split(";")
 _FORMATS = "CSV PDF XLSX JSON XML HTML Markdown ZIP PNG DOCX ICS TXT".split()
-_REGIONS = "Frankfurt;Dublin;Oregon;Singapore;Sydney;Toronto;São Paulo;Tokyo;Paris;Stockholm;Mumbai;Virginia;London;Zurich".split(";")
+_REGIONS = "Frankfurt;Dublin;Oregon;Singapore;Sydney;Toronto;São Paulo;Tokyo;Paris;Stockholm;Mumbai;Virginia;London;Zurich".split(
+    ";"
+)
 _DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
-_LANGUAGES = "English German French Spanish Italian Dutch Polish Japanese Portuguese Swedish Korean Turkish Danish Czech".split()
-_KEYS = "Ctrl+K;Ctrl+Shift+P;Alt+N;Ctrl+E;Shift+F;Ctrl+Alt+D;G then I;Ctrl+Enter;Alt+Shift+S;Ctrl+J;Shift+?;Ctrl+Shift+A".split(";")
-_METHODS = "credit card;bank transfer;PayPal;direct debit;purchase order;gift card;invoice;cheque;mobile wallet".split(";")
+_LANGUAGES = (
+    "English German French Spanish Italian Dutch Polish Japanese Portuguese Swedish Korean Turkish Danish Czech".split()
+)
+_KEYS = "Ctrl+K;Ctrl+Shift+P;Alt+N;Ctrl+E;Shift+F;Ctrl+Alt+D;G then I;Ctrl+Enter;Alt+Shift+S;Ctrl+J;Shift+?;Ctrl+Shift+A".split(
+    ";"
+)
+_METHODS = "credit card;bank transfer;PayPal;direct debit;purchase order;gift card;invoice;cheque;mobile wallet".split(
+    ";"
+)
 _UNITS = "MB GB TB".split()
 
 # kind | statements (/) | short answer | questions (/)
@@ -87,9 +101,17 @@ _FILLERS = (
     "You will receive a confirmation by email.;Most teams never need to touch this setting.;This page explains how it works.;Reload the page if the change does not appear.;"
     "Custom agreements may differ.;The setting is saved automatically.;Your data stays untouched."
 ).split(";")
-_TITLES = "Plans and prices;Billing;Getting started;Limits;Security;Members and roles;Data and backups;Mobile app;Integrations;Support;Files and storage;Shortcuts;Troubleshooting;Release notes;Exports;Account settings;Notifications;Privacy;API guide;Workspaces".split(";")
-_GROUPS = "students;charities;schools;startups;public libraries;teachers;open-source projects;partner agencies".split(";")
-_TOPICS = "billing;security;data protection;partnerships;press;technical problems;invoices;accounts;training;feedback".split(";")
+_TITLES = "Plans and prices;Billing;Getting started;Limits;Security;Members and roles;Data and backups;Mobile app;Integrations;Support;Files and storage;Shortcuts;Troubleshooting;Release notes;Exports;Account settings;Notifications;Privacy;API guide;Workspaces".split(
+    ";"
+)
+_GROUPS = "students;charities;schools;startups;public libraries;teachers;open-source projects;partner agencies".split(
+    ";"
+)
+_TOPICS = (
+    "billing;security;data protection;partnerships;press;technical problems;invoices;accounts;training;feedback".split(
+        ";"
+    )
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +138,13 @@ def name(rng: random.Random) -> str:
 
 
 def _money(rng: random.Random) -> str:
-    value = rng.choice((f"{rng.randint(2, 99)}", f"{rng.randint(2, 60)}.{rng.choice(('50', '90', '99', '25'))}", f"{rng.randint(100, 1900)}"))
+    value = rng.choice(
+        (
+            f"{rng.randint(2, 99)}",
+            f"{rng.randint(2, 60)}.{rng.choice(('50', '90', '99', '25'))}",
+            f"{rng.randint(100, 1900)}",
+        )
+    )
     return rng.choice(("${}", "€{}", "£{}", "${}", "{} euros", "{} dollars")).format(value)
 
 
@@ -127,16 +155,22 @@ def _nth(rng: random.Random) -> str:
 
 _SLOTS: dict[str, Callable[[random.Random], str]] = {
     "money": _money,
-    "n": lambda r: r.choice((str(r.randint(2, 60)), str(r.randint(2, 50) * 10), f"{r.randint(1, 20)},{r.choice(('000', '500'))}")),
+    "n": lambda r: r.choice(
+        (str(r.randint(2, 60)), str(r.randint(2, 50) * 10), f"{r.randint(1, 20)},{r.choice(('000', '500'))}")
+    ),
     "small": lambda r: str(r.randint(3, 24)),
-    "size": lambda r: f"{r.choice((1, 2, 5, 8, 10, 20, 25, 40, 50, 100, 150, 200, 250, 300, 500, 750))} {r.choice(_UNITS)}",
+    "size": lambda r: (
+        f"{r.choice((1, 2, 5, 8, 10, 20, 25, 40, 50, 100, 150, 200, 250, 300, 500, 750))} {r.choice(_UNITS)}"
+    ),
     "days": lambda r: f"{r.choice((3, 5, 7, 10, 14, 15, 20, 21, 28, 30, 45, 60, 75, 90, 120, 180, 365))} days",
     "span": lambda r: f"{r.randint(2, 48)} {r.choice(('minutes', 'hours', 'hours', 'seconds', 'business days'))}",
     "hour": lambda r: f"{r.randint(6, 11)}:{r.choice(('00', '30'))}",
     "hour2": lambda r: f"{r.randint(14, 22)}:{r.choice(('00', '30'))}",
     "percent": lambda r: f"{r.choice((5, 10, 12, 15, 20, 25, 30, 35, 40, 50, 60, 75))}%",
     "uptime": lambda r: f"99.{r.choice(('5', '9', '95', '99', '8', '0'))}%",
-    "code": lambda r: r.choice((str(r.randint(100, 999)), f"{r.choice('EPQSW')}-{r.randint(10, 99)}", f"{r.randint(1000, 9999)}")),
+    "code": lambda r: r.choice(
+        (str(r.randint(100, 999)), f"{r.choice('EPQSW')}-{r.randint(10, 99)}", f"{r.randint(1000, 9999)}")
+    ),
     "version": lambda r: f"{r.randint(1, 12)}.{r.randint(0, 12)}",
     "os": lambda r: r.choice(("iOS", "Android", "Windows", "macOS")),
     "nth": _nth,
@@ -169,7 +203,13 @@ def fact(rng: random.Random, product: str) -> Fact:
     values = _values(rng, product)
     asked = tuple(q.strip().format_map(values) for q in questions.split(" / "))
     key = " ".join([kind, *(values[e] for e in _ENTITIES if "{" + e + "}" in questions)])
-    return Fact(kind=kind, key=key, statement=rng.choice(statements.split(" / ")).strip().format_map(values), short=short.format_map(values), questions=asked)
+    return Fact(
+        kind=kind,
+        key=key,
+        statement=rng.choice(statements.split(" / ")).strip().format_map(values),
+        short=short.format_map(values),
+        questions=asked,
+    )
 
 
 def product_pages(rng: random.Random, pages: int) -> tuple[str, tuple[Page, ...]]:

@@ -46,6 +46,16 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """Passages and the questions about them, before rendering."""
+
+    kind: str
+    passages: tuple[str, ...]
+    asked: tuple[Asked, ...]
+    style: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HumanText:
     """A paragraph with human questions: (question, answers); no answers: not answerable from this text."""
 
@@ -64,25 +74,31 @@ class Sources:
     facts: tuple[tuple[str, data_helpdesk.Fact], ...] = ()
 
 
-def rows_of(passages: Sequence[str], asked: Sequence[Asked], kind: str, render: Render, style: str) -> Row:
-    """One row in the project's prompt format; the stem is what all branches share."""
+def target(item: Asked, style: str, *, passages: bool) -> str:
+    """What the model should write: the short answer or the sentence, with its marker when there are passages."""
+    answer = item.sentence if style == SENTENCE else item.short
+    return cite(answer, [item.passage + 1] if passages and item.passage is not None else [])
+
+
+def rendered(case: Case, render: Render) -> Row | None:
+    """One row in the project's prompt format; the stem is what all branches share. None for a case without questions."""
     branches: list[Branch] = []
     stem = ""
-    for item in asked:
-        text = render(messages(passages, item.question, style=style))
-        cut = text.rindex("\n\nQuestion: ") if passages else text.rindex("Question: ")
+    for item in case.asked:
+        text = render(messages(case.passages, item.question, style=case.style))
+        cut = text.rindex("\n\nQuestion: ") if case.passages else text.rindex("Question: ")
         stem = text[:cut]
-        answer = item.sentence if style == SENTENCE else item.short
-        cited = passages and item.passage is not None
-        branches.append(Branch(prompt=text[cut:], target=cite(answer, [item.passage + 1] if cited and item.passage is not None else [])))
-    return Row(kind=kind, stem=stem, branches=tuple(branches))
+        branches.append(Branch(prompt=text[cut:], target=target(item, case.style, passages=bool(case.passages))))
+    return Row(kind=case.kind, stem=stem, branches=tuple(branches)) if branches else None
 
 
 def refusals(candidates: Sequence[tuple[str, str]], shown: str, count: int, rng: random.Random) -> list[Asked]:
     """Refused questions from (question, answer) pairs whose answer does not occur in the shown text."""
     lowered = shown.lower()
     fit = [q for q, answer in candidates if answer.lower() not in lowered]
-    return [Asked(question=q, short=REFUSAL, sentence=REFUSAL, passage=None) for q in rng.sample(fit, min(count, len(fit)))]
+    return [
+        Asked(question=q, short=REFUSAL, sentence=REFUSAL, passage=None) for q in rng.sample(fit, min(count, len(fit)))
+    ]
 
 
 def plain(sources: Sources, rng: random.Random, words: int) -> Row:
@@ -90,10 +106,14 @@ def plain(sources: Sources, rng: random.Random, words: int) -> Row:
     article = rng.choice(sources.articles)
     start = rng.randrange(len(article.paragraphs))
     text = "\n".join(" ".join(p) for p in article.paragraphs[start:])
-    return Row(kind="text", stem="", branches=(Branch(prompt="<|bos|>", target=f"{article.title}\n{' '.join(text.split(' ')[:words])}"),))
+    return Row(
+        kind="text",
+        stem="",
+        branches=(Branch(prompt="<|bos|>", target=f"{article.title}\n{' '.join(text.split(' ')[:words])}"),),
+    )
 
 
-def ruled(sources: Sources, render: Render, rng: random.Random) -> Row | None:
+def ruled(sources: Sources, rng: random.Random) -> Case:
     """Questions made by rule over one to six excerpts, two thirds of them from the same article."""
     places = _excerpts(sources, rng)
     per = [[q for s in text for q in make(title, s, sources.known, rng)] for title, text in places]
@@ -106,7 +126,7 @@ def ruled(sources: Sources, render: Render, rng: random.Random) -> Row | None:
     if hidden is not None:
         asked += refusals([(q.question, q.answer) for q in per[hidden]], joined, 1 + len(asked) // 3, rng)
     rng.shuffle(asked)
-    return rows_of(passages, asked, "rule", render, _style(rng, 0.4)) if asked else None
+    return Case(kind="rule", passages=tuple(passages), asked=tuple(asked), style=_style(rng, 0.4))
 
 
 def _excerpts(sources: Sources, rng: random.Random) -> list[tuple[str, tuple[str, ...]]]:
@@ -140,7 +160,7 @@ def _style(rng: random.Random, sentence: float) -> str:
     return SENTENCE if rng.random() < sentence else BRIEF
 
 
-def human(sources: Sources, render: Render, rng: random.Random) -> Row | None:
+def human(sources: Sources, rng: random.Random) -> Case:
     """Human questions over one to three paragraphs, mostly of one article; refused ones come from paragraphs left out."""
     texts = list(rng.choice(sources.human))
     count = rng.choice((1, 2, 2, 3, 3))
@@ -156,19 +176,31 @@ def human(sources: Sources, render: Render, rng: random.Random) -> Row | None:
             if answers and (item := _human(question, answers, text, n, rng)):
                 asked.append(item)
     trick = [q for t in shown for q, answers in t.questions if not answers]
-    asked += [Asked(question=q.strip(), short=REFUSAL, sentence=REFUSAL, passage=None) for q in rng.sample(trick, min(len(trick), 1 + len(asked) // 10))]
-    asked += refusals([(q.strip(), answers[0]) for t in rest for q, answers in t.questions if answers], joined, 1 + len(asked) // 4, rng)
+    asked += [
+        Asked(question=q.strip(), short=REFUSAL, sentence=REFUSAL, passage=None)
+        for q in rng.sample(trick, min(len(trick), 1 + len(asked) // 10))
+    ]
+    asked += refusals(
+        [(q.strip(), answers[0]) for t in rest for q, answers in t.questions if answers],
+        joined,
+        1 + len(asked) // 4,
+        rng,
+    )
     rng.shuffle(asked)
-    return rows_of(passages, asked[:14], "human", render, _style(rng, 0.3)) if asked else None
+    return Case(kind="human", passages=tuple(passages), asked=tuple(asked[:14]), style=_style(rng, 0.3))
 
 
 def _human(question: str, answers: Sequence[str], text: HumanText, place: int, rng: random.Random) -> Asked | None:
     answer = min(answers, key=len) if rng.random() < 0.6 else rng.choice(answers)
     holding = [s for s in sentences(" ".join(text.text.split())) if answer in s]
-    return Asked(question=question.strip(), short=answer.strip(" .,"), sentence=holding[0], passage=place) if holding else None
+    return (
+        Asked(question=question.strip(), short=answer.strip(" .,"), sentence=holding[0], passage=place)
+        if holding
+        else None
+    )
 
 
-def helpdesk(render: Render, rng: random.Random) -> Row | None:
+def helpdesk(rng: random.Random) -> Case:
     """Invented product pages; the questions of a page left out are refused unless their fact stands elsewhere."""
     product, pages = data_helpdesk.product_pages(rng, rng.choice((2, 3, 3, 4, 4, 5, 6)))
     hidden, shown = pages[0], list(pages[1:])
@@ -180,9 +212,11 @@ def helpdesk(render: Render, rng: random.Random) -> Row | None:
     rng.shuffle(asked)
     kinds = {f.kind + f.key for p in shown for f in p.facts}
     refused = [f for f in hidden.facts if f.kind + f.key not in kinds][: 1 + len(asked) // 4]
-    asked = asked[:12] + [Asked(question=_worded(f, rng), short=REFUSAL, sentence=REFUSAL, passage=None) for f in refused]
+    asked = asked[:12] + [
+        Asked(question=_worded(f, rng), short=REFUSAL, sentence=REFUSAL, passage=None) for f in refused
+    ]
     rng.shuffle(asked)
-    return rows_of(passages, asked, "helpdesk", render, _style(rng, 0.6))
+    return Case(kind="helpdesk", passages=tuple(passages), asked=tuple(asked), style=_style(rng, 0.6))
 
 
 def _worded(fact: data_helpdesk.Fact, rng: random.Random) -> str:
@@ -190,14 +224,31 @@ def _worded(fact: data_helpdesk.Fact, rng: random.Random) -> str:
     return question[0].lower() + question[1:].rstrip("?") if rng.random() < 0.08 else question
 
 
-def closed_book(sources: Sources, render: Render, rng: random.Random) -> Row | None:
+def closed_book(sources: Sources, rng: random.Random) -> Case:
     """Facts of a fixed list, asked without passages: practice in storing facts under several wordings."""
     picked = rng.sample(sources.facts, min(8, len(sources.facts)))
-    asked = [Asked(question=f"{rng.choice(f.questions).rstrip('?')} ({product})?", short=f.short, sentence=f.statement, passage=None) for product, f in picked]
-    return rows_of((), asked, "closed", render, _style(rng, 0.4)) if asked else None
+    asked = [
+        Asked(
+            question=about(product, rng.choice(f.questions), rng),
+            short=f.short,
+            sentence=f.statement,
+            passage=None,
+        )
+        for product, f in picked
+    ]
+    return Case(kind="closed", passages=(), asked=tuple(asked), style=_style(rng, 0.4))
 
 
-def chores(sources: Sources, render: Render, rng: random.Random) -> Row | None:
+WORDINGS = ("{q} ({p})?", "In {p}, {l}?", "{p}: {q}?", "About {p}: {l}?")
+
+
+def about(product: str, question: str, rng: random.Random) -> str:
+    """A question that names its product, for prompts without passages."""
+    bare = question.rstrip("?")
+    return rng.choice(WORDINGS).format(q=bare, l=bare[0].lower() + bare[1:], p=product)
+
+
+def chores(render: Render, rng: random.Random) -> Row | None:
     """Label choice, fields to JSON, rewriting, and a short conversation, over invented products."""
     product, pages = data_helpdesk.product_pages(rng, 3)
     facts = [f for p in pages for f in p.facts]
@@ -210,9 +261,21 @@ def chores(sources: Sources, render: Render, rng: random.Random) -> Row | None:
         pairs = [(rng.choice(f.questions), f.kind) for f in facts if f.kind in labels]
     elif job == "json":
         system = "Fill the fields as JSON: product, topic, value."
-        pairs = [(f"{product}: {f.statement}", json.dumps({"product": product, "topic": f.kind, "value": f.short}, ensure_ascii=False)) for f in facts]
+        pairs = [
+            (
+                f"{product}: {f.statement}",
+                json.dumps({"product": product, "topic": f.kind, "value": f.short}, ensure_ascii=False),
+            )
+            for f in facts
+        ]
     else:
-        tone, before, after = rng.choice((("friendly", "Good to know: ", " Happy to help!"), ("formal", "Please note: ", " Kind regards."), ("short", "", "")))
+        tone, before, after = rng.choice(
+            (
+                ("friendly", "Good to know: ", " Happy to help!"),
+                ("formal", "Please note: ", " Kind regards."),
+                ("short", "", ""),
+            )
+        )
         system = f"Rewrite in a {tone} tone."
         pairs = [(f.statement, f"{before}{f.statement}{after}") for f in facts]
     branches: list[Branch] = []
@@ -230,7 +293,10 @@ def _talk(pages: Sequence[data_helpdesk.Page], render: Render, rng: random.Rando
     passages = [passage(p.title, p.text, p.heading) for p in pages]
     spots = [(n, f) for n, p in enumerate(pages) for f in p.facts]
     (first, one), *others = rng.sample(spots, min(len(spots), 6))
-    opening = (*messages(passages, rng.choice(one.questions), style=BRIEF), Message(role="assistant", content=cite(one.short, [first + 1])))
+    opening = (
+        *messages(passages, rng.choice(one.questions), style=BRIEF),
+        Message(role="assistant", content=cite(one.short, [first + 1])),
+    )
     branches: list[Branch] = []
     stem = ""
     for place, other in others:

@@ -17,7 +17,9 @@ from itertools import islice
 from pathlib import Path
 
 HELD_OUT_PER_MILLE = 5
-_ABBREVIATION = re.compile(r"(?:\b[A-Z]|\b(?:Mr|Mrs|Ms|Dr|St|No|vs|Jr|Sr|Gen|Col|Lt|Sgt|Inc|Ltd|Co|Corp|etc|approx|c|ca|e\.g|i\.e))\.$")
+_ABBREVIATION = re.compile(
+    r"(?:\b[A-Z]|\b(?:Mr|Mrs|Ms|Dr|St|No|vs|Jr|Sr|Gen|Col|Lt|Sgt|Inc|Ltd|Co|Corp|etc|approx|c|ca|e\.g|i\.e))\.$"
+)
 _BREAK = re.compile(r"(?<=[.!?])[\"”]?\s+(?=[\"“]?[A-Z0-9])")
 
 

@@ -16,7 +16,9 @@ IRREGULAR = dict(
         "put:put cut:cut hit:hit fled:flee dealt:deal felt:feel laid:lay lay:lie lent:lend meant:mean rode:ride slept:sleep sank:sink"
     ).split()
 )
-NOT_VERBS = frozenset("red bed need indeed speed hundred united sacred breed seed feed unprecedented limited advanced related aged".split())
+NOT_VERBS = frozenset(
+    "red bed need indeed speed hundred united sacred breed seed feed unprecedented limited advanced related aged".split()
+)
 AGENT = dict(
     pair.split(":")
     for pair in (

@@ -53,7 +53,9 @@ def load_sources(corpus: Path, *, limit: int, evaluation: bool = False, only: st
     with lzma.open(corpus / "squad-25.jsonl.xz", "rt", encoding="utf-8") as lines:
         for record in map(json.loads, lines):
             questions = tuple((q["question"], tuple(q["answers"])) for q in record["questions"])
-            grouped.setdefault(record["title"], []).append(HumanText(title=record["title"], text=record["text"], questions=questions))
+            grouped.setdefault(record["title"], []).append(
+                HumanText(title=record["title"], text=record["text"], questions=questions)
+            )
     groups = [tuple(group) for _, group in sorted(grouped.items())]
     chosen = groups[-HUMAN_DEV:] if evaluation else groups[:-HUMAN_DEV]
     rng = random.Random(20)
@@ -76,15 +78,15 @@ def make_row(kind: str, sources: Sources, render: data_rows.Render, rng: random.
         case "text":
             return data_rows.plain(sources, rng, words=length // 2)
         case "rule":
-            return data_rows.ruled(sources, render, rng)
+            return data_rows.rendered(data_rows.ruled(sources, rng), render)
         case "human":
-            return data_rows.human(sources, render, rng)
+            return data_rows.rendered(data_rows.human(sources, rng), render)
         case "helpdesk":
-            return data_rows.helpdesk(render, rng)
+            return data_rows.rendered(data_rows.helpdesk(rng), render)
         case "closed":
-            return data_rows.closed_book(sources, render, rng)
+            return data_rows.rendered(data_rows.closed_book(sources, rng), render)
         case _:
-            return data_rows.chores(sources, render, rng)
+            return data_rows.chores(render, rng)
 
 
 def encode(row: Row, tokenizer: Any, length: int, rng: random.Random) -> Encoded | None:
@@ -114,7 +116,9 @@ def encode(row: Row, tokenizer: Any, length: int, rng: random.Random) -> Encoded
     return out if len(out.tokens) > len(stem) else None
 
 
-def encoded_rows(sources: Sources, tokenizer: Any, rng: random.Random, length: int, kinds: dict[str, float]) -> Iterator[Encoded]:
+def encoded_rows(
+    sources: Sources, tokenizer: Any, rng: random.Random, length: int, kinds: dict[str, float]
+) -> Iterator[Encoded]:
     """Endless; the kind furthest behind its share of the tokens is made next."""
     render = renderer(tokenizer)
     spent: Counter[str] = Counter()
@@ -129,7 +133,9 @@ def encoded_rows(sources: Sources, tokenizer: Any, rng: random.Random, length: i
 
 def pack(rows: Iterator[Encoded], sequences: int, length: int, *, lookahead: int = 24) -> dict[str, np.ndarray]:
     """Fill each sequence greedily with the largest waiting row that fits; the rest is padding."""
-    arrays = {name: np.zeros((sequences, length), np.uint16 if name in ("tokens", "pos") else np.uint8) for name in ARRAYS}
+    arrays = {
+        name: np.zeros((sequences, length), np.uint16 if name in ("tokens", "pos") else np.uint8) for name in ARRAYS
+    }
     waiting = [next(rows) for _ in range(lookahead)]
     for index in range(sequences):
         used, doc = 0, 0
@@ -180,7 +186,10 @@ def main() -> None:
         arrays = pack(rows, args.sequences, args.length)
         write_shard(args.out / f"shard-{number:04d}.npz", arrays)
         filled = int((arrays["doc"] > 0).sum())
-        print(f"shard {number}: {filled:,} tokens, {filled / arrays['doc'].size:.0%} full, {int((arrays['weight'] == 2).sum()):,} answer tokens", flush=True)
+        print(
+            f"shard {number}: {filled:,} tokens, {filled / arrays['doc'].size:.0%} full, {int((arrays['weight'] == 2).sum()):,} answer tokens",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -80,20 +80,31 @@ def to_batch(arrays: dict[str, np.ndarray], share: float, seed: int, device: tor
     weights = torch.tensor(WEIGHTS)[code[:, 1:]]
     inside = (doc[:, 1:] == doc[:, :-1]) & ((seg[:, 1:] == seg[:, :-1]) | ((seg[:, :-1] == 0) & (seg[:, 1:] == 1)))
     weights = torch.nn.functional.pad(weights * inside, (0, 1)).flatten()
-    rank = torch.rand(weights.shape, generator=torch.Generator().manual_seed(seed)) + weights.sign() + 2 * (weights > 0.5)
+    rank = (
+        torch.rand(weights.shape, generator=torch.Generator().manual_seed(seed)) + weights.sign() + 2 * (weights > 0.5)
+    )
     places = rank.topk(int(share * weights.numel())).indices.sort().values
     targets = torch.nn.functional.pad(tokens[:, 1:], (0, 1)).flatten()[places]
     doc, seg, tokens, pos = doc.to(device), seg.to(device), tokens.to(device), pos.to(device)
     seen = (doc[:, :, None] == doc[:, None, :]) & ((seg[:, None, :] == 0) | (seg[:, :, None] == seg[:, None, :]))
     seen &= torch.ones(length, length, dtype=torch.bool, device=device).tril()
     mask = torch.zeros(seen.shape, dtype=torch.bfloat16, device=device).masked_fill_(~seen, -1e4)[:, None]
-    return Batch(tokens=tokens, positions=pos, mask=mask, places=places.to(device), targets=targets.to(device), weights=weights[places].to(device))
+    return Batch(
+        tokens=tokens,
+        positions=pos,
+        mask=mask,
+        places=places.to(device),
+        targets=targets.to(device),
+        weights=weights[places].to(device),
+    )
 
 
 def token_losses(model: Any, batch: Batch) -> Tensor:
     """(K,) cross entropy of each predicted place, in nats, under bf16 autocast."""
     with torch.autocast(batch.tokens.device.type, torch.bfloat16):
-        hidden = model.model(input_ids=batch.tokens, position_ids=batch.positions, attention_mask=batch.mask, use_cache=False).last_hidden_state
+        hidden = model.model(
+            input_ids=batch.tokens, position_ids=batch.positions, attention_mask=batch.mask, use_cache=False
+        ).last_hidden_state
         logits = model.lm_head(hidden.flatten(0, 1)[batch.places])
     return torch.nn.functional.cross_entropy(logits.float(), batch.targets, reduction="none")
 
@@ -102,13 +113,26 @@ def new_model(size: str, tokenizer: Any, seed: int) -> Any:
     from transformers import LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(seed)
-    ids = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
+    ids = {
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
     shape: dict[str, Any] = {**SIZES[size], **ids, "num_key_value_heads": SIZES[size]["num_attention_heads"]}
-    config = LlamaConfig(vocab_size=len(tokenizer), max_position_embeddings=2048, tie_word_embeddings=True, rms_norm_eps=1e-6, attn_implementation="sdpa", **shape)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        max_position_embeddings=2048,
+        tie_word_embeddings=True,
+        rms_norm_eps=1e-6,
+        attn_implementation="sdpa",
+        **shape,
+    )
     return LlamaForCausalLM(config)
 
 
-def optimizers(model: Any, matrix_rate: float, other_rate: float) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
+def optimizers(
+    model: Any, matrix_rate: float, other_rate: float
+) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
     """Muon for the layers' matrices (Jordan et al. 2024, torch.optim.Muon), AdamW for embeddings and norms."""
     matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and ".layers." in n]
     others = [p for n, p in model.named_parameters() if not (p.ndim == 2 and ".layers." in n)]
@@ -147,7 +171,9 @@ def development_loss(model: Any, path: Path, share: float, device: torch.device,
     return loss[weight == WEIGHTS[2]].mean().item(), loss[weight == WEIGHTS[3]].mean().item()
 
 
-def save(out: Path, model: Any, tokenizer: Any, opts: tuple[torch.optim.Optimizer, ...], progress: dict[str, float]) -> None:
+def save(
+    out: Path, model: Any, tokenizer: Any, opts: tuple[torch.optim.Optimizer, ...], progress: dict[str, float]
+) -> None:
     """Checkpoint under a temporary name, then swapped in; `model/` is the same weights in bf16."""
     temporary, final = out / "checkpoint.tmp", out / "checkpoint"
     shutil.rmtree(temporary, ignore_errors=True)
@@ -173,20 +199,26 @@ def export(model: Any, tokenizer: Any, folder: Path) -> None:
         shutil.copyfile(Path(tokenizer.name_or_path) / name, folder / name)
 
 
-def load(args: argparse.Namespace, tokenizer: Any, device: torch.device) -> tuple[Any, tuple[torch.optim.Optimizer, ...], dict[str, float]]:
+def load(
+    args: argparse.Namespace, tokenizer: Any, device: torch.device
+) -> tuple[Any, tuple[torch.optim.Optimizer, ...], dict[str, float]]:
     """The model, its optimizers and the progress: from the last checkpoint, else from --start, else from scratch."""
     from transformers import AutoModelForCausalLM
 
     saved = args.out / "checkpoint"
     if saved.exists() or args.start:
-        model: Any = AutoModelForCausalLM.from_pretrained(saved if saved.exists() else args.start, dtype=torch.float32, attn_implementation="sdpa")
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            saved if saved.exists() else args.start, dtype=torch.float32, attn_implementation="sdpa"
+        )
     else:
         model = new_model(args.size, tokenizer, args.seed)
     model.to(device)
     opts = optimizers(model, args.matrix_rate, args.other_rate)
     if not saved.exists():
         return model, opts, {"step": 0, "begun": time.time(), "tokens": 0}
-    for opt, state in zip(opts, torch.load(saved / "optimizers.pt", weights_only=True, map_location=device), strict=True):
+    for opt, state in zip(
+        opts, torch.load(saved / "optimizers.pt", weights_only=True, map_location=device), strict=True
+    ):
         opt.load_state_dict(state)
     return model, opts, json.loads((saved / "progress.json").read_text())
 
@@ -220,7 +252,15 @@ def train(args: argparse.Namespace) -> float:
             loss = mean.item()
             answer = losses[batch.weights == WEIGHTS[2]].mean().item()
             speed = (at["tokens"] - shown[1]) / (time.time() - shown[0])
-            log(args.out, step=step, progress=progress, loss=loss, answer=answer, tokens=at["tokens"], tokens_per_second=speed)
+            log(
+                args.out,
+                step=step,
+                progress=progress,
+                loss=loss,
+                answer=answer,
+                tokens=at["tokens"],
+                tokens_per_second=speed,
+            )
             shown = (time.time(), at["tokens"])
         if time.time() - saved > args.save_seconds:
             dev_answer, dev_text = development_loss(model, args.data / "dev.npz", args.share, device, 8)
