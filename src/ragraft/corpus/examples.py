@@ -237,9 +237,11 @@ def _last_turns(row: _Row) -> None:
 def _example(row: _Row, taken: Collection[str]) -> Example:
     key = row.id
     if key is None:
-        key = hashlib.sha256(row.question.encode()).hexdigest()[:12]
+        key = base = hashlib.sha256(row.question.encode()).hexdigest()[:12]
         # The same question twice, both without an id, is no fault: the second gets its own.
-        key = next(k for k in (key, *(f"{key}-{n}" for n in range(2, len(taken) + 3))) if k not in taken)
+        number = 2
+        while key in taken:
+            key, number = f"{base}-{number}", number + 1
     return Example(
         id=key,
         question=row.question,
