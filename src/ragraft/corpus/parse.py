@@ -172,9 +172,11 @@ def extract(data: bytes, mime: str, *, pages: bool, output: str = "markdown") ->
 
     # The marker is one word of letters: kreuzberg escapes any punctuation in it.
     marked = kreuzberg.PageConfig(insert_page_markers=True, marker_format=f"\n\n{_PAGE}{{page_num}}\n\n")
-    # `disable_ocr` is missing from kreuzberg's type stub, not from the class.
-    config = kreuzberg.ExtractionConfig(  # pyright: ignore[reportCallIssue]
-        output_format=output, use_cache=False, disable_ocr=True, pages=marked if pages else None
+    config = kreuzberg.ExtractionConfig(
+        output_format=output,
+        use_cache=False,
+        pages=marked if pages else None,
+        disable_ocr=True,  # pyright: ignore[reportCallIssue]  # missing from kreuzberg's stub, not from the class
     )
     try:
         result = kreuzberg.extract_bytes_sync(data, mime, config)

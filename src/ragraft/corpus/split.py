@@ -160,7 +160,8 @@ def _assign(
     np.add.at(counts, (index, strata), 1)
     sizes = counts.sum(axis=1)
     shuffled = np.random.default_rng(seed).permutation(len(labels))
-    order = shuffled[np.argsort(-sizes[shuffled], kind="stable")]
+    # By size to the nearest power of two: exact order would leave the seed nothing to decide among unequal groups.
+    order = shuffled[np.argsort(-np.round(np.log2(sizes[shuffled])), kind="stable")]
     missing = np.outer(fractions, counts.sum(axis=0))
     barred = np.where(np.array(fractions) > 0, 0.0, np.inf)
     side = np.zeros(len(labels), dtype=np.int64)
