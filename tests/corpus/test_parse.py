@@ -68,6 +68,12 @@ def test_pdf_gives_headings_tables_and_pages() -> None:
     assert [found.text.count(f"Item {n}-{i} thing") for n in range(1, 6) for i in range(8)] == [1] * 40
 
 
+def test_pdf_tables_with_rules_between_rows_only() -> None:
+    text = document(FILES / "rows.pdf").text
+    assert "| Add-on | Price | Billed |\n| --- | --- | --- |\n| Text message bundle, 500 messages | €35 | once |" in text
+    assert "| Printed asset labels | €24 | per roll of 250 |\n\nTraining on site costs" in text
+
+
 def test_csv_becomes_a_table(tmp_path: Path) -> None:
     found = document(written(tmp_path, "price-list.csv", 'Item,Price\nRope,12\n"Lamp, big",30\n'))
     assert found.title == "Price list"

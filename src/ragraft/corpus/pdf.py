@@ -20,6 +20,9 @@ from ragraft.corpus.parse import Content, Unreadable, extract
 _HEADING_RATIO = 1.12
 """A line this much taller than the body text is a heading."""
 
+_TALLEST_ROW = 120
+"""In points. Rules further apart belong to two tables."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Line:
@@ -57,7 +60,8 @@ def _words(text: str) -> int:
 
 
 def _page_lines(page: Any, number: int) -> list[_Line]:
-    tables = [t for t in page.find_tables() if len(t.rows) > 1 and len(t.columns) > 1]
+    ruled = [t for t in page.find_tables() if len(t.rows) > 1 and len(t.columns) > 1]
+    tables = ruled or _row_ruled(page)
     boxes = [t.bbox for t in tables]
     words = page.extract_words(use_text_flow=True, extra_attrs=["size"])
     outside = [w for w in words if not any(_inside(w, box) for box in boxes)]
@@ -68,6 +72,48 @@ def _page_lines(page: Any, number: int) -> list[_Line]:
         lines.insert(place, _Line(text=text, size=0, top=table.bbox[1], bottom=table.bbox[3], page=number))
     above = [None, *(line.bottom for line in lines[:-1])]
     return [replace(x, gap=None if b is None else x.top - b) for x, b in zip(lines, above, strict=False)]
+
+
+def _row_ruled(page: Any) -> list[Any]:
+    """Tables with rules between rows only. A browser draws such a rule cell by cell: its pieces give the columns."""
+    rows: dict[int, set[int]] = {}
+    for edge in page.edges:
+        if edge["orientation"] == "h":
+            rows.setdefault(round(edge["top"] / 2), set()).update((round(edge["x0"]), round(edge["x1"])))
+    groups: list[tuple[frozenset[int], list[int]]] = []
+    for key in sorted(rows):
+        top, columns = key * 2, frozenset(rows[key])
+        if len(columns) > 2 and groups and groups[-1][0] == columns and top - groups[-1][1][-1] < _TALLEST_ROW:
+            groups[-1][1].append(top)
+        elif len(columns) > 2:
+            groups.append((columns, [top]))
+    tables: list[Any] = []
+    for columns, tops in groups:
+        lines = [t for i, t in enumerate(tops) if i == 0 or t - tops[i - 1] > 4]
+        if len(lines) < 3:
+            continue
+        tables += page.find_tables(
+            {
+                "vertical_strategy": "explicit",
+                "horizontal_strategy": "explicit",
+                "explicit_vertical_lines": _rules(sorted(columns), "x", lines),
+                "explicit_horizontal_lines": _rules(lines, "top", sorted(columns)),
+            }
+        )
+    return [t for t in tables if len(t.rows) > 1 and len(t.columns) > 1]
+
+
+def _rules(places: Sequence[int], axis: str, across: Sequence[int]) -> list[dict[str, Any]]:
+    """Rules at each place along one axis, as long as the table (`across`: its rules on the other axis)."""
+    low, high = across[0], across[-1]
+    if axis == "x":
+        return [_edge(x, x, low, high, "v") for x in places]
+    return [_edge(low, high, y, y, "h") for y in places]
+
+
+def _edge(x0: int, x1: int, top: int, bottom: int, orientation: str) -> dict[str, Any]:
+    size = {"width": x1 - x0, "height": bottom - top}
+    return {"x0": x0, "x1": x1, "top": top, "bottom": bottom, "orientation": orientation, "object_type": "line", **size}
 
 
 def _inside(word: dict[str, Any], box: Sequence[float]) -> bool:
