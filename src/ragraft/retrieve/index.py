@@ -27,6 +27,8 @@ TABLE = "chunks"
 EXACT_UP_TO = 50_000
 """Chunks up to which a search holds all vectors in memory (77 MB at 384 dimensions) and compares them one by one; above it,
 an approximate index on disk is kept."""
+REMEMBERED_FILTERS = 64
+"""Readers per version of the index whose rows are remembered; others cost a scan of the reader lists per search."""
 
 _EMBEDDER = b"ragraft.embedder"
 _COLUMNS = ("id", "document", "title", "heading", "text", "position", "tokens", "readers", "page")
@@ -68,10 +70,19 @@ class Snapshot:
         order = np.argsort(rows)
         return Matrix(rows=rows[order], vectors=self._unpacked(found["vector"])[order])
 
+    @functools.cached_property
+    def _allowed(self) -> dict[str, NDArray[np.int64]]:
+        return {}
+
     def allowed(self, where: str) -> NDArray[np.int64]:
-        """The ids of the rows that meet an SQL condition, ascending."""
-        found = self.table.search().where(where).select(["position"]).with_row_id(True).to_arrow()
-        return np.sort(found["_rowid"].to_numpy().astype(np.int64))
+        """The ids of the rows that meet an SQL condition, ascending. Remembered: a snapshot does not change."""
+        known = self._allowed.get(where)
+        if known is None:
+            found = self.table.search().where(where).select(["position"]).with_row_id(True).to_arrow()
+            known = np.sort(found["_rowid"].to_numpy().astype(np.int64))
+            if len(self._allowed) < REMEMBERED_FILTERS:
+                self._allowed[where] = known
+        return known
 
     def chunks(self, row_ids: Sequence[int]) -> dict[int, Chunk]:
         """The chunks of these row ids. Rows that the snapshot does not hold are left out."""
@@ -256,7 +267,8 @@ class Index:
 
 def _chunk(row: dict[str, Any]) -> Chunk:
     fields: dict[str, Any] = {name: row[name] for name in _COLUMNS}
-    return Chunk(**fields | {"readers": tuple(row["readers"])})
+    fields["readers"] = tuple(row["readers"])
+    return Chunk(**fields)
 
 
 def search_text(chunk: Chunk) -> str:
