@@ -94,16 +94,17 @@ def encode(row: Row, tokenizer: Any, length: int, rng: random.Random) -> Encoded
 
     In a third of the rows the positions jump once inside the stem, so that distances up to 2,048 are seen in short sequences.
     """
-    ids = lambda text: tokenizer(text, add_special_tokens=False).input_ids  # noqa: E731
-    stem = ids(row.stem) if row.stem else []
+    texts = [row.stem, *(b.prompt for b in row.branches), *(b.target for b in row.branches)]
+    stem, *ids = tokenizer(texts, add_special_tokens=False).input_ids
     pos = list(range(len(stem)))
     if len(stem) > 40 and rng.random() < 0.33:
         at, jump = rng.randrange(20, len(stem)), rng.randrange(1, 2000 - length)
         pos = [p + jump if p >= at else p for p in pos]
     start = pos[-1] + 1 if pos else 0
     out = Encoded(tokens=list(stem), seg=[0] * len(stem), pos=pos, weight=[_CONTEXT] * len(stem))
-    for number, branch in enumerate(row.branches, start=1):
-        prompt, target = ids(branch.prompt), [*ids(branch.target), tokenizer.eos_token_id]
+    pairs = zip(ids[: len(row.branches)], ids[len(row.branches) :], strict=True)
+    for number, (prompt, answer) in enumerate(pairs, start=1):
+        target = [*answer, tokenizer.eos_token_id]
         if row.kind == "text":
             target = target[: length - 1 - len(prompt)]
         size = len(prompt) + len(target)

@@ -17,6 +17,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,7 +30,7 @@ from torch import Tensor
 
 SIZES: dict[str, dict[str, int]] = {
     "cpu-7m": {"hidden_size": 256, "intermediate_size": 672, "num_hidden_layers": 6, "num_attention_heads": 4},
-    "gpu-24m": {"hidden_size": 448, "intermediate_size": 1216, "num_hidden_layers": 8, "num_attention_heads": 7},
+    "gpu-24m": {"hidden_size": 448, "intermediate_size": 1088, "num_hidden_layers": 8, "num_attention_heads": 7},
     "test": {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2},
 }
 WEIGHTS = (0.0, 0.3, 2.0, 1.0)
@@ -49,15 +50,19 @@ class Batch:
 
 
 class Shards:
-    """The shards of a folder as one endless list of sequences, in file order; holds one shard in memory."""
+    """The shards of a folder as one endless list of sequences, in file order; holds one shard in memory.
+
+    A shard that appears while training runs is taken in before the first is read again.
+    """
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.paths = sorted(folder.glob("shard-*.npz"))
         if not self.paths:
             raise SystemExit(f"no shard-*.npz in {folder}: run training/pocket_pack.py first")
         with np.load(self.paths[0]) as first:
             self.size = int(first["tokens"].shape[0])
-        self._number = -1
+        self._held: Path | None = None
         self._arrays: dict[str, np.ndarray] = {}
 
     def take(self, start: int, count: int) -> dict[str, np.ndarray]:
@@ -65,10 +70,12 @@ class Shards:
         picked: list[dict[str, np.ndarray]] = []
         for index in range(start, start + count):
             number, row = divmod(index, self.size)
-            if number % len(self.paths) != self._number:
-                self._number = number % len(self.paths)
-                with np.load(self.paths[self._number]) as shard:
-                    self._arrays = {name: shard[name] for name in ARRAYS}
+            if number >= len(self.paths):
+                self.paths = sorted(self.folder.glob("shard-*.npz"))
+            path = self.paths[number % len(self.paths)]
+            if path != self._held:
+                with np.load(path) as shard:
+                    self._held, self._arrays = path, {name: shard[name] for name in ARRAYS}
             picked.append({name: self._arrays[name][row] for name in ARRAYS})
         return {name: np.stack([p[name] for p in picked]) for name in ARRAYS}
 
@@ -235,8 +242,11 @@ def train(args: argparse.Namespace) -> float:
     losses_of = torch.compile(token_losses, dynamic=False) if args.compile else token_losses
     shards, progress_of = Shards(args.data), budget(args.steps, args.until)
     step, loss, shown, saved = int(at["step"]), float("nan"), (time.time(), at["tokens"]), time.time()
+    loader = ThreadPoolExecutor(1)
+    prepare = lambda n: loader.submit(lambda: to_batch(shards.take(n * args.batch, args.batch), args.share, n, device))  # noqa: E731
+    coming = prepare(step)
     while (progress := progress_of(step, at["begun"])) < 1.0:
-        batch = to_batch(shards.take(step * args.batch, args.batch), args.share, step, device)
+        batch, coming = coming.result(), prepare(step + 1)
         losses = losses_of(model, batch)
         mean = (losses * batch.weights).sum() / batch.weights.sum()
         mean.backward()
@@ -248,7 +258,7 @@ def train(args: argparse.Namespace) -> float:
             opt.zero_grad(set_to_none=True)
         step += 1
         at |= {"step": step, "tokens": at["tokens"] + batch.tokens.numel()}
-        if step % args.log_every == 0:
+        if step % args.log_every == 0 or progress_of(step, at["begun"]) >= 1.0:
             loss = mean.item()
             answer = losses[batch.weights == WEIGHTS[2]].mean().item()
             speed = (at["tokens"] - shown[1]) / (time.time() - shown[0])
@@ -267,6 +277,7 @@ def train(args: argparse.Namespace) -> float:
             log(args.out, step=step, dev_answer=dev_answer, dev_text=dev_text, tokens=at["tokens"])
             save(args.out, model, tokenizer, opts, at)
             saved = time.time()
+    loader.shutdown(cancel_futures=True)
     save(args.out, model, tokenizer, opts, at)
     return loss
 

@@ -1,0 +1,198 @@
+"""The recipe of `pocket` on tiny data: right rows, right packing, the project's prompt format, a resumable training."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import data_helpdesk
+import data_questions
+import data_rows
+import data_words
+import pocket_pack
+import pocket_train
+import pytest
+from data_text import Article, sentences
+
+from ragraft.models.packaged import pocket_folder
+from ragraft.prompting import BRIEF, REFUSAL, messages, split_citations
+
+TEXT = (
+    "Orla Tarn (born 3 May 1921) was an Irish engineer.",
+    "She was hired by Dunmore Works in 1946.",
+    "The bridge was built by Harl Moss in 1952.",
+    "It crossed 14 rivers near Kilbeg.",
+    "The company sold the bridge because it needed money for new roads.",
+)
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(pocket_folder())
+
+
+@pytest.fixture(scope="module")
+def sources() -> data_rows.Sources:
+    known = Counter(w for s in TEXT for w in data_words.words(s)) + Counter({"need": 5, "hire": 5, "cross": 3})
+    articles = tuple(Article(title=f"Orla Tarn {n}", paragraphs=(TEXT[:2], TEXT[2:])) for n in range(6))
+    asked = (("Who hired Orla Tarn?", ("Dunmore Works",)), ("When did she retire?", ()))
+    group = tuple(data_rows.HumanText(title="Orla Tarn", text=" ".join(TEXT), questions=asked) for _ in range(3))
+    facts = tuple((data_helpdesk.name(random.Random(n)), data_helpdesk.fact(random.Random(n), "it")) for n in range(20))
+    return data_rows.Sources(articles=articles, human=(group,), known=dict(known), facts=facts)
+
+
+def test_sentences_keep_initials_and_abbreviations_together() -> None:
+    assert sentences("Dr. A. Moss came. He left.") == ("Dr. A. Moss came.", "He left.")
+
+
+@pytest.mark.parametrize(
+    ("sentence", "answer"), [(TEXT[0], "3 May 1921"), (TEXT[1], "1946"), (TEXT[2], "Harl Moss"), (TEXT[3], "14")]
+)
+def test_rules_ask_for_the_span(sentence: str, answer: str) -> None:
+    made = [
+        m
+        for n in range(20)
+        for m in data_questions.make("Orla Tarn", sentence, {"cross": 1, "hire": 1}, random.Random(n))
+    ]
+    assert answer in {m.answer for m in made}
+    assert all(m.answer in sentence and m.answer.lower() not in m.question.lower() for m in made)
+
+
+def test_verb_forms() -> None:
+    assert data_words.base_form("wrote", {}) == "write"
+    assert data_words.base_form("founded", {"found": 9, "founde": 0}) == "found"
+    assert data_words.base_form("moved", {"move": 2}) == "move"
+    assert data_words.base_form("hundred", {"hundre": 1}) is None
+
+
+def test_invented_facts_stand_in_their_page_and_are_asked_once_per_product() -> None:
+    _, pages = data_helpdesk.product_pages(random.Random(4), 5)
+    facts = [f for p in pages for f in p.facts]
+    assert len({f.key for f in facts}) == len(facts)
+    for page in pages:
+        assert all(f.statement in page.text for f in page.facts)
+    assert all("{" not in f.statement + f.short + "".join(f.questions) for f in facts)
+
+
+@pytest.mark.parametrize("kind", sorted(pocket_pack.MIXTURE))
+def test_every_kind_of_row_can_be_encoded(kind: str, sources: data_rows.Sources, tokenizer: Any) -> None:
+    rng = random.Random(2)
+    render = pocket_pack.renderer(tokenizer)
+    made = (pocket_pack.make_row(kind, sources, render, rng, 512) for _ in range(20))
+    encoded = [e for row in made if row and (e := pocket_pack.encode(row, tokenizer, 512, rng))]
+    assert encoded
+    assert all(len(e.tokens) == len(e.seg) == len(e.pos) == len(e.weight) <= 512 for e in encoded)
+    assert all(max(e.pos) < 2048 and tokenizer.eos_token_id in e.tokens for e in encoded)
+
+
+def test_answers_cite_the_passage_that_holds_them(sources: data_rows.Sources) -> None:
+    refused = cited = 0
+    for seed in range(40):
+        case = data_rows.ruled(sources, random.Random(seed))
+        for item in case.asked:
+            text, numbers = split_citations(data_rows.target(item, BRIEF, passages=True))
+            if item.passage is None:
+                refused += text == REFUSAL and numbers == ()
+            else:
+                cited += numbers == (item.passage + 1,) and text in case.passages[item.passage]
+        assert refused + cited > 0 or not case.asked
+    assert cited > 40
+
+
+def test_a_branch_reads_exactly_what_prompting_renders(sources: data_rows.Sources, tokenizer: Any) -> None:
+    case = data_rows.helpdesk(random.Random(3))
+    row = data_rows.rendered(case, pocket_pack.renderer(tokenizer))
+    assert row is not None
+    encoded = pocket_pack.encode(row, tokenizer, 2000, random.Random(0))
+    assert encoded is not None
+    stem = [t for t, s in zip(encoded.tokens, encoded.seg, strict=True) if s == 0]
+    for number, item in enumerate(case.asked, start=1):
+        turns = [
+            {"role": m.role, "content": m.content} for m in messages(case.passages, item.question, style=case.style)
+        ]
+        whole = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        whole += data_rows.target(item, case.style, passages=True)
+        branch = [t for t, s in zip(encoded.tokens, encoded.seg, strict=True) if s == number]
+        assert stem + branch == [*tokenizer(whole, add_special_tokens=False).input_ids, tokenizer.eos_token_id]
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory, sources: data_rows.Sources, tokenizer: Any) -> Path:
+    folder = tmp_path_factory.mktemp("packed")
+    for name in ("dev", "shard-0000", "shard-0001"):
+        rows = pocket_pack.encoded_rows(sources, tokenizer, random.Random(name), 256, pocket_pack.MIXTURE)
+        pocket_pack.write_shard(folder / f"{name}.npz", pocket_pack.pack(rows, 6, 256))
+    return folder
+
+
+def test_a_shard_is_the_same_when_made_again(sources: data_rows.Sources, tokenizer: Any) -> None:
+    one, two = (
+        pocket_pack.pack(
+            pocket_pack.encoded_rows(sources, tokenizer, random.Random("s"), 256, pocket_pack.MIXTURE), 3, 256
+        )
+        for _ in range(2)
+    )
+    assert all((one[name] == two[name]).all() for name in pocket_pack.ARRAYS)
+
+
+def test_branches_do_not_see_each_other(packed: Path, tokenizer: Any) -> None:
+    """The loss of a packed branch is the loss of its row alone."""
+    import numpy as np
+    import torch
+
+    arrays = pocket_train.Shards(packed).take(0, 1)
+    doc, seg = arrays["doc"][0], arrays["seg"][0]
+    last = int(seg[doc == 1].max())
+    keep = np.flatnonzero((doc == 1) & ((seg == 0) | (seg == last)))
+    alone = {name: np.zeros_like(a) for name, a in arrays.items()}
+    for name, values in alone.items():
+        values[0, : len(keep)] = arrays[name][0, keep]
+    model = pocket_train.new_model("test", tokenizer, 0).eval()
+    device = torch.device("cpu")
+    packed_batch, single = (pocket_train.to_batch(a, 1.0, 0, device) for a in (arrays, alone))
+    with torch.no_grad():
+        inside = torch.from_numpy(np.flatnonzero((doc == 1) & (seg == last)))[:-1]
+        one = pocket_train.token_losses(model, packed_batch)[inside]
+        answer = torch.from_numpy(np.flatnonzero(seg[keep] == last) if last else np.arange(len(keep)))[:-1]
+        other = pocket_train.token_losses(model, single)[answer]
+    assert torch.allclose(one, other, atol=2e-2)
+
+
+def arguments(packed: Path, out: Path, steps: int) -> Any:
+    line = (
+        f"--data {packed} --tokenizer {pocket_folder()} --size test --out {out} --steps {steps} --batch 2 --log-every 1"
+    )
+    return pocket_train.arguments([*line.split(), "--no-compile", "--threads", "1"])
+
+
+def test_a_resumed_training_ends_where_an_unbroken_one_does(
+    packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import AutoModelForCausalLM
+
+    whole = pocket_train.train(arguments(packed, tmp_path / "whole", 6))
+    steady = pocket_train.budget(6, "")
+    monkeypatch.setattr(pocket_train, "budget", lambda *_: lambda step, _: 1.0 if step >= 3 else steady(step, 0.0))
+    pocket_train.train(arguments(packed, tmp_path / "broken", 6))
+    monkeypatch.undo()
+    resumed = pocket_train.train(arguments(packed, tmp_path / "broken", 6))
+    assert resumed == pytest.approx(whole, abs=1e-4)
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "broken" / "model")
+    assert model.config.max_position_embeddings == 2048
+    assert len((tmp_path / "broken" / "log.jsonl").read_text().splitlines()) == 6
+
+
+def test_the_rate_rises_stays_and_falls_to_zero() -> None:
+    assert pocket_train.rate_at(0.0, 0.5) == pytest.approx(0.02)
+    assert pocket_train.rate_at(0.3, 0.5) == 1.0
+    assert pocket_train.rate_at(0.75, 0.5) == pytest.approx(0.5)
+    assert pocket_train.rate_at(1.0, 0.5) == 0.0
+
+
+def test_the_large_size_fits_the_package(tokenizer: Any) -> None:
+    count = sum(p.numel() for p in pocket_train.new_model("gpu-24m", tokenizer, 0).parameters())
+    assert 20e6 < count < 22.2e6
