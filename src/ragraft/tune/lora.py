@@ -61,7 +61,7 @@ def train(
     points = _curve(trainer.state.log_history)
     # A model's folder is a machine's path; the adapter names its base as the project does.
     trainer.model.peft_config["default"].base_model_name_or_path = base
-    trainer.model.save_pretrained(folder)
+    trainer.model.save_pretrained(folder, save_embedding_layers=False)
     (folder / "README.md").unlink(missing_ok=True)
     write_atomic(folder / "curve.json", to_json(points, tuple[CurvePoint, ...], indent=2))
     shutil.rmtree(checkpoints, ignore_errors=True)
@@ -97,7 +97,7 @@ def make_trainer(
     from datasets import Dataset
     from peft import LoraConfig
     from transformers import EarlyStoppingCallback, PrinterCallback
-    from trl import SFTConfig
+    from trl.trainer.sft_config import SFTConfig
 
     from ragraft.tune.trainer import AnswerTrainer, ProgressCallback, pack
 

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 from transformers import TrainerCallback
-from trl import SFTTrainer
+from trl.trainer.sft_trainer import SFTTrainer
 
 IGNORED = -100
 
@@ -91,13 +91,14 @@ class AnswerTrainer(SFTTrainer):
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """The mean loss per answer token on the dev split; `train_loss` beside it is that since the last call."""
-        self.model.eval()
+        model: Any = self.model
+        model.eval()
         total = tokens = 0.0
         with torch.no_grad():
             for batch in self.get_eval_dataloader():
                 count = int((batch["labels"] != IGNORED).sum())
                 with self.compute_loss_context_manager():
-                    total += float(self.compute_loss(self.model, self._prepare_inputs(batch))) * count
+                    total += float(self.compute_loss(model, self._prepare_inputs(batch))) * count
                 tokens += count
         metrics = {"eval_loss": total / tokens, "train_loss": self.train_loss, "elapsed": self.elapsed}
         self.loss_sum, self.loss_tokens = 0.0, 0

@@ -1,0 +1,165 @@
+"""Closed-book and RAFT rows: what stands in the prompt, what the target is, and the lineage."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from ragraft.config import TuningSection
+from ragraft.prompting import REFUSAL, split_citations
+from ragraft.tune.rows import closed_book, find_oracle, raft
+from ragraft.types import Chunk, Example, Passage, Prompt, TrainingRow
+
+STYLE = "Answer in a full sentence."
+
+
+def chunk(document: str, position: int, text: str) -> Chunk:
+    return Chunk(
+        id=f"{document}#{position}",
+        document=document,
+        title=document,
+        heading="",
+        text=text,
+        position=position,
+        tokens=len(text.split()),
+        readers=("everyone",),
+    )
+
+
+PLANS = (
+    chunk("plans", 0, "Plans come in three sizes."),
+    chunk("plans", 1, "The Spark plan costs 12 euros a month."),
+    chunk("plans", 2, "Every plan has 14 days of trial."),
+)
+CREWS = (chunk("crews", 0, "A crew has at most 25 members."),)
+OTHERS = tuple(chunk(f"other{n}", 0, f"Nothing of interest, page {n}.") for n in range(6))
+CHUNKS = {"plans": PLANS, "crews": CREWS}
+
+
+def found(chunks: Sequence[Chunk]) -> tuple[Passage, ...]:
+    return tuple(Passage(chunk=c, rank=n, score=1 / n) for n, c in enumerate(chunks, start=1))
+
+
+def example(name: str, answer: str, facts: tuple[tuple[str, ...], ...], documents: tuple[str, ...]) -> Example:
+    return Example(
+        id=name,
+        question=f"What about {name}?",
+        answers=(answer,),
+        must_include=facts,
+        documents=documents,
+        group=name,
+        answerable=answer != REFUSAL,
+    )
+
+
+PRICE = example("price", "Spark costs 12 euros.", (("12 euros", "€12"),), ("plans",))
+BOTH = example("both", "12 euros, 25 members.", (("12 euros",), ("25 members",)), ("plans", "crews"))
+UNKNOWN = example("unknown", REFUSAL, (), ())
+
+
+def rows(examples: Sequence[Example], passages: Sequence[Chunk], **settings: float) -> tuple[TrainingRow, ...]:
+    config = TuningSection.model_validate({"without_oracle": 0.0, **settings})
+    return raft(examples, {e.id: found(passages) for e in examples}, CHUNKS, config, passages=4, seed=7, style=STYLE)
+
+
+def numbered(row: TrainingRow) -> list[str]:
+    return [line for line in row.messages[1].content.splitlines() if line.startswith("[")]
+
+
+def test_closed_book_shows_no_passages_and_refuses_the_unanswerable() -> None:
+    answered, refused = closed_book([PRICE, UNKNOWN], style=STYLE)
+    assert [m.role for m in answered.messages] == ["system", "user"]
+    assert answered.messages[1].content == "Question: What about price?"
+    assert STYLE in answered.messages[0].content
+    assert (answered.target, answered.oracle, answered.documents) == ("Spark costs 12 euros.", None, ("plans",))
+    assert (refused.target, refused.documents) == (REFUSAL, ())
+
+
+def test_oracle_is_cited_where_it_stands() -> None:
+    [row] = rows([PRICE], [*PLANS, *OTHERS])
+    text, numbers = split_citations(row.target)
+    assert text == "Spark costs 12 euros."
+    assert len(numbers) == 1
+    assert numbered(row)[numbers[0] - 1] == f"[{numbers[0]}] plans: The Spark plan costs 12 euros a month."
+    assert len(numbered(row)) == 4
+    assert row.oracle is True
+    assert set(row.documents) == {"plans", "other0", "other1", "other2"}
+
+
+def test_other_chunks_of_the_oracle_document_are_no_distractors() -> None:
+    [row] = rows([PRICE], [*PLANS, *OTHERS])
+    assert sum(line.split()[1] == "plans:" for line in numbered(row)) == 1
+
+
+def test_facts_of_two_documents_are_both_shown_and_cited() -> None:
+    [row] = rows([BOTH], [*OTHERS, *CREWS])
+    _, numbers = split_citations(row.target)
+    cited = [numbered(row)[n - 1].split(": ", 1)[1] for n in numbers]
+    assert sorted(cited) == ["A crew has at most 25 members.", "The Spark plan costs 12 euros a month."]
+    assert list(numbers) == sorted(numbers)
+    assert len(numbered(row)) == 4
+
+
+def test_the_order_is_seeded_and_varies() -> None:
+    examples = [example(f"e{n}", "12 euros", (("12 euros",),), ("plans",)) for n in range(40)]
+    first, second = rows(examples, OTHERS), rows(examples, OTHERS)
+    assert first == second
+    places = {split_citations(row.target)[1] for row in first}
+    assert places == {(1,), (2,), (3,), (4,)}
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 1.0])
+def test_share_without_oracle_refuses_and_is_recorded(share: float) -> None:
+    examples = [example(f"e{n}", "12 euros", (("12 euros",),), ("plans",)) for n in range(20)]
+    made = rows(examples, [*PLANS, *OTHERS], without_oracle=share)
+    absent = [row for row in made if row.oracle is False]
+    assert len(absent) == round(share * 20)
+    for row in absent:
+        assert row.target == REFUSAL
+        assert "plans" not in row.documents
+        assert "12 euros" not in row.messages[1].content
+        assert len(numbered(row)) == 4
+
+
+def test_a_refusal_never_sees_the_answer_in_another_document() -> None:
+    copy = chunk("copy", 0, "Spark: 12 euros a month.")
+    [row] = rows([PRICE], [copy, *OTHERS], without_oracle=1.0)
+    assert row.target == REFUSAL
+    assert "copy" not in row.documents
+
+
+def test_unanswerable_examples_see_distractors_and_refuse() -> None:
+    [row] = rows([UNKNOWN], OTHERS)
+    assert (row.target, row.oracle, len(numbered(row))) == (REFUSAL, False, 4)
+    assert rows([UNKNOWN], ()) == ()
+
+
+def test_distractors_are_dropped_by_rank_and_the_oracle_never() -> None:
+    def made(most: int) -> tuple[TrainingRow, ...]:
+        def fits(prompt: Prompt) -> bool:
+            return len(prompt.passages) <= most
+
+        config = TuningSection(without_oracle=0.0)
+        return raft([PRICE], {"price": found(OTHERS)}, CHUNKS, config, passages=4, seed=7, fits=fits)
+
+    assert set(made(2)[0].documents) == {"plans", "other0"}
+    assert made(1)[0].documents == ("plans",)
+    assert made(0) == ()
+
+
+def test_oracle_without_facts_is_the_best_retrieved_chunk_of_the_document() -> None:
+    plain = example("plain", "Fourteen days of trial.", (), ("plans",))
+    assert [p.chunk.id for p in find_oracle(plain, found([OTHERS[0], PLANS[1], PLANS[0]]), CHUNKS)] == ["plans#1"]
+    # Nothing of the document was retrieved: the chunk that shares most words with question and answer.
+    assert [p.chunk.id for p in find_oracle(plain, found(OTHERS), CHUNKS)] == ["plans#2"]
+
+
+def test_oracle_of_an_example_that_names_no_document() -> None:
+    nameless = example("nameless", "12 euros", (("12 euros",),), ())
+    assert [p.chunk.id for p in find_oracle(nameless, found([OTHERS[0], PLANS[1]]), {})] == ["plans#1"]
+    assert find_oracle(nameless, found(OTHERS), {}) == ()
+
+
+def test_facts_match_whole_words_only() -> None:
+    decoy = chunk("plans", 0, "It costs 112 eurosterling.")
+    chunks = {"plans": (decoy, PLANS[1])}
+    assert [p.chunk.id for p in find_oracle(PRICE, found([decoy]), chunks)] == ["plans#1"]
