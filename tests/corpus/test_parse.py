@@ -70,7 +70,9 @@ def test_pdf_gives_headings_tables_and_pages() -> None:
 
 def test_pdf_tables_with_rules_between_rows_only() -> None:
     text = document(FILES / "rows.pdf").text
-    assert "| Add-on | Price | Billed |\n| --- | --- | --- |\n| Text message bundle, 500 messages | €35 | once |" in text
+    assert (
+        "| Add-on | Price | Billed |\n| --- | --- | --- |\n| Text message bundle, 500 messages | €35 | once |" in text
+    )
     assert "| Printed asset labels | €24 | per roll of 250 |\n\nTraining on site costs" in text
 
 
