@@ -213,9 +213,14 @@ class Index:
         """Bring the BM25 and vector indices up to date and compact small files. Never needed for a right answer:
         rows outside the indices are searched too, only more slowly."""
         with store_errors(self.path):
-            self._table.optimize()
-            if self._table.count_rows() > EXACT_UP_TO:
-                _ensure_large_indices(self._table)
+            try:
+                self._table.optimize()
+                if self._table.count_rows() > EXACT_UP_TO:
+                    _ensure_large_indices(self._table)
+            except RuntimeError as error:
+                # Another writer changed the table meanwhile: it tidies up after itself, or the next write does.
+                if "commit conflict" not in str(error):
+                    raise
 
     def purge(self) -> None:
         """Erase removed text from the disk: rewrite the rows, rebuild the BM25 index, drop every older version.

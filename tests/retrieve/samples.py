@@ -1,0 +1,43 @@
+"""Tiny documents with made-up vectors for the tests of the index and the search."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ragraft.config import RetrievalSection
+from ragraft.retrieve.index import Entry, Index
+from ragraft.types import EVERYONE, Chunk, Document
+
+DIMENSION = 8
+RETRIEVAL = RetrievalSection()
+
+
+def unit(seed: int, rows: int = 1) -> NDArray[np.float32]:
+    values = np.random.default_rng(seed).normal(size=(rows, DIMENSION)).astype(np.float32)
+    return values / np.linalg.norm(values, axis=1, keepdims=True)
+
+
+def open_index(path: Path, *, name: str = "tiny", rebuild: bool = False, recipe: str = "") -> Index:
+    return Index.open(
+        path, embedder_name=name, dimension=lambda: DIMENSION, retrieval=RETRIEVAL, rebuild=rebuild, recipe=recipe
+    )
+
+
+def entry(name: str, *texts: str, readers: tuple[str, ...] = (EVERYONE,), digest: str = "h1", seed: int = 0) -> Entry:
+    chunks = tuple(
+        Chunk(
+            id=f"{name}#{n}",
+            document=name,
+            title=f"Title of {name}",
+            heading="Part",
+            text=text,
+            position=n,
+            tokens=len(text.split()),
+            readers=readers,
+            page=n + 1,
+        )
+        for n, text in enumerate(texts)
+    )
+    document = Document(id=name, title=f"Title of {name}", text=" ".join(texts), hash=digest, readers=readers)
+    return Entry(document=document, chunks=chunks, vectors=unit(seed, len(texts)))

@@ -1,0 +1,168 @@
+"""Hybrid search: scores, ranks, access in both halves against an oracle, hostile queries, the published figures."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ragraft.errors import DataError
+from ragraft.retrieve import index as index_module
+from ragraft.retrieve.fusion import BM25_WEIGHT
+from ragraft.retrieve.index import Index
+from ragraft.retrieve.search import search
+from ragraft.types import EVERYONE, Passage, Reader
+
+from .samples import RETRIEVAL, entry, open_index, unit
+
+ANN = Reader(user="ann")
+
+
+def ask(index: Index, query: str, reader: Reader = ANN, seed: int = 99, passages: int = 50) -> tuple[Passage, ...]:
+    return search(index, [query], unit(seed), reader, RETRIEVAL.model_copy(update={"passages": passages}))[0]
+
+
+def test_every_part_of_the_score_is_told(tmp_path: Path) -> None:
+    index = open_index(tmp_path)
+    written = entry("a", "apple pie", "apple apple", "plum", seed=3)
+    index.write([written])
+    found = ask(index, "Apple?")
+    assert [p.rank for p in found] == [1, 2, 3]
+    assert {p.chunk.id: p.bm25_rank for p in found} == {"a#1": 1, "a#0": 2, "a#2": None}
+    best = max(p.bm25 for p in found if p.bm25 is not None)
+    for p in found:
+        cosine = float(written.vectors[p.chunk.position] @ unit(99)[0])
+        assert p.cosine == pytest.approx(cosine, abs=1e-6)
+        assert p.score == pytest.approx(BM25_WEIGHT * (p.bm25 or 0) / best + (1 - BM25_WEIGHT) * cosine, abs=1e-6)
+        assert p.chunk in written.chunks
+    assert sorted(p.cosine_rank or 0 for p in found) == [1, 2, 3]
+    assert [p.score for p in found] == sorted((p.score for p in found), reverse=True)
+
+
+def test_passages_and_candidates_limit_what_comes_back(tmp_path: Path) -> None:
+    index = open_index(tmp_path)
+    index.write([entry("a", *[f"apple number{n}" for n in range(12)])])
+    assert len(ask(index, "apple", passages=4)) == 4
+    few = RETRIEVAL.model_copy(update={"candidates": 2, "passages": 50})
+    found = search(index, ["number3"], unit(99), ANN, few)[0]
+    assert len(found) <= 4
+    assert all(p.cosine is not None for p in found)
+    assert sum(p.cosine_rank is not None for p in found) == 2
+
+
+def test_a_batch_equals_its_parts(tmp_path: Path) -> None:
+    index = open_index(tmp_path)
+    index.write([entry("a", "apple pie", "plum cake", "cherry tart", seed=1), entry("b", "apple juice", seed=2)])
+    queries, vectors = ["apple", "cake", "nothing of it"], unit(5, 3)
+    batch = search(index, queries, vectors, ANN, RETRIEVAL)
+    assert batch == tuple(search(index, [q], vectors[i : i + 1], ANN, RETRIEVAL)[0] for i, q in enumerate(queries))
+
+
+def test_an_empty_index_and_no_queries(tmp_path: Path) -> None:
+    index = open_index(tmp_path)
+    assert ask(index, "apple") == ()
+    assert search(index, [], unit(1, 0), ANN, RETRIEVAL) == ()
+
+
+def test_query_vectors_of_another_shape_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"query vectors of shape \(1, 3\) for 1 queries of dimension 8"):
+        search(open_index(tmp_path), ["a"], np.zeros((1, 3), np.float32), ANN, RETRIEVAL)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ['"apple', "apple AND (", "apple -pie", "text:apple*", "", "   ", "the", "\x00 apple", "é" * 5000, "{}[]^~"],
+)
+def test_no_character_of_a_query_is_syntax(tmp_path: Path, query: str) -> None:
+    index = open_index(tmp_path)
+    index.write([entry("a", "apple pie", "plum")])
+    found = ask(index, query)
+    assert len(found) == 2
+    assert {p.chunk.id for p in found if p.bm25 is not None} == ({"a#0"} if "apple" in query else set())
+
+
+@pytest.mark.parametrize("exact", [True, False])
+@pytest.mark.parametrize(
+    "user",
+    ["x') OR true --", "'", "''", "boss' , 'board", "x']) OR array_has_any(readers, ['boss", "%", "\\", "\n", ""],
+)
+def test_a_reader_name_cannot_widen_the_filter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: str, exact: bool
+) -> None:
+    if not exact:
+        monkeypatch.setattr(index_module, "EXACT_UP_TO", 0)
+    index = open_index(tmp_path)
+    index.write([entry("secret", "apple", readers=("boss", "board")), entry("own", "apple", readers=(user,))])
+    assert [p.chunk.document for p in ask(index, "apple", Reader(user=user))] == ["own"]
+
+
+def test_changed_readers_hold_at_once(tmp_path: Path) -> None:
+    index = open_index(tmp_path)
+    index.write([entry("a", "apple", readers=(EVERYONE,))])
+    assert len(ask(index, "apple")) == 1
+    index.write([entry("a", "apple", readers=())])
+    assert ask(index, "apple") == ()
+
+
+NAMES = st.sampled_from(["ann", "bob", "o'neil", "staff", "']", EVERYONE])
+LISTS = st.lists(st.lists(NAMES, max_size=3).map(tuple), min_size=1, max_size=12)
+
+
+@settings(max_examples=12, deadline=None)
+@given(lists=LISTS, user=NAMES, groups=st.frozensets(NAMES, max_size=2), exact=st.booleans(), top=st.integers(1, 4))
+def test_both_halves_filter_before_top_k(
+    tmp_path_factory: pytest.TempPathFactory,
+    lists: list[tuple[str, ...]],
+    user: str,
+    groups: frozenset[str],
+    exact: bool,
+    top: int,
+) -> None:
+    index = open_index(tmp_path_factory.mktemp("index"))
+    entries = [entry(f"d{n}", f"apple {'pie ' * n}", readers=r, seed=n) for n, r in enumerate(lists)]
+    index.write(entries)
+    reader = Reader(user=user, groups=groups)
+    seen = [e for e in entries if set(e.document.readers) & {user, EVERYONE, *groups}]
+    nearest = sorted(seen, key=lambda e: -float(e.vectors[0] @ unit(99)[0]))[:top]
+    with pytest.MonkeyPatch.context() as patch:
+        if not exact:
+            patch.setattr(index_module, "EXACT_UP_TO", 0)
+        found = search(
+            index, ["apple"], unit(99), reader, RETRIEVAL.model_copy(update={"candidates": top, "passages": 99})
+        )[0]
+    assert {p.chunk.document for p in found} <= {e.document.id for e in seen}
+    assert sum(p.bm25_rank is not None for p in found) == min(top, len(seen))
+    by_cosine = sorted((p for p in found if p.cosine_rank is not None), key=lambda p: p.cosine_rank or 0)
+    assert [p.chunk.document for p in by_cosine] == [e.document.id for e in nearest]
+
+
+@pytest.mark.shared_data
+def test_bm25_of_scifact_is_the_published_one(tmp_path: Path, shared_data: Path) -> None:
+    """The hybrid figures need the embedder and stand in benchmarks/retrieval.py."""
+    import ir_measures
+
+    folder = shared_data / "scifact"
+    rows = [json.loads(line) for line in (folder / "corpus.jsonl").read_text().splitlines()]
+    index = open_index(tmp_path)
+    entries = [entry(r["_id"], r["text"], seed=n) for n, r in enumerate(rows)]
+    titles = {r["_id"]: r["title"] for r in rows}
+    index.write([_titled(e, titles[e.document.id]) for e in entries])
+    relevant: dict[str, dict[str, int]] = {}
+    for line in (folder / "qrels" / "test.tsv").read_text().splitlines()[1:]:
+        query, document, grade = line.split("\t")
+        relevant.setdefault(query, {})[document] = int(grade)
+    asked = {r["_id"]: r["text"] for r in map(json.loads, (folder / "queries.jsonl").read_text().splitlines())}
+    ids = list(relevant)
+    wide = RETRIEVAL.model_copy(update={"passages": 200})
+    found = search(index, [asked[i] for i in ids], unit(1, len(ids)), ANN, wide)
+    run = {i: {p.chunk.document: p.bm25 for p in ps if p.bm25 is not None} for i, ps in zip(ids, found, strict=True)}
+    measure = ir_measures.nDCG @ 10
+    assert ir_measures.calc_aggregate([measure], relevant, run)[measure] >= 0.675
+
+
+def _titled(written: index_module.Entry, title: str) -> index_module.Entry:
+    from dataclasses import replace
+
+    return replace(written, chunks=tuple(replace(c, title=title, heading="") for c in written.chunks))
