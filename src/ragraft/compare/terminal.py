@@ -29,7 +29,6 @@ HEADS = {
 }
 HIDDEN = ("token_f1", "cited")
 """Left to the HTML report, which has the room."""
-ONLY_WIDE = (*HIDDEN, "citation_recall", "false_refusal")
 STYLES = {"one": "green", "tie": "blue", "undecided": "yellow"}
 TITLES = {"one": "Recommended", "tie": "A tie: the cheapest of the tied arms", "undecided": "Not enough evidence"}
 
@@ -59,7 +58,9 @@ def print_report(report: Report, console: Console, path: Path | None = None) -> 
 
 def quality_table(report: Report, *, wide: bool) -> Table:
     c = report.comparison
-    heads = [h.name for h in view.heads(report) if h.name not in (HIDDEN if wide else ONLY_WIDE)][: 6 if wide else 4]
+    heads = [h.name for h in view.heads(report) if (h.name not in HIDDEN if wide else h.name in wording.BRIEF)][
+        : 6 if wide else 4
+    ]
     percent = wording.metric(c.metric).kind == "percent"
     table = _table(wide=wide)
     table.add_column("arm", no_wrap=True)

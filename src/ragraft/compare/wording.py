@@ -132,6 +132,8 @@ METRICS: dict[str, Metric] = {
 YES_NO = ("correct", "accuracy", "cited", "refusal", "false_refusal", "oos_recall")
 """Metrics that are a plain yes or no for a single case."""
 RETRIEVAL = ("recall_at_k", "mrr", "ndcg")
+BRIEF = ("facts", "grounding", "citation_precision", "refusal", "macro_f1", "oos_recall")
+"""What a narrow table shows beside the primary metric."""
 AT_LENGTH = ("rouge_l",)
 """Shown only where every figure is: another metric of the table says nearly the same."""
 
