@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import data_helpdesk
 from data_questions import Made, make
 from data_text import Article, excerpt, passage, sentences
+from data_words import reword
 
 from ragraft.prompting import BRIEF, REFUSAL, SENTENCE, cite, messages
 from ragraft.types import Message
@@ -219,9 +220,19 @@ def helpdesk(rng: random.Random) -> Case:
     return Case(kind="helpdesk", passages=tuple(passages), asked=tuple(asked), style=_style(rng, 0.6))
 
 
+_OPENINGS = (
+    "We are a small team.;I just joined the company.;hi,;Hello!;Quick question:;My colleague asked me this.;We switched last month.;I am new here.;"
+    "Our accountant wants to know:;I could not find it.;We are thinking about it.;Sorry if this was asked before.;It is the end of the month.;"
+    "I am on the road.;We have 12 people.;Our contract ends soon.;Someone told me something else."
+).split(";")
+
+
 def _worded(fact: data_helpdesk.Fact, rng: random.Random) -> str:
-    question = rng.choice(fact.questions)
-    return question[0].lower() + question[1:].rstrip("?") if rng.random() < 0.08 else question
+    """One of the fact's questions, now and then in lower case, with a synonym, or after a sentence that does not matter."""
+    question = reword(rng.choice(fact.questions), rng, rate=0.3)
+    if rng.random() < 0.12:
+        question = question[0].lower() + question[1:].rstrip("?")
+    return f"{rng.choice(_OPENINGS)} {question}" if rng.random() < 0.15 else question
 
 
 def closed_book(sources: Sources, rng: random.Random) -> Case:

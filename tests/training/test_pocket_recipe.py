@@ -196,3 +196,16 @@ def test_the_rate_rises_stays_and_falls_to_zero() -> None:
 def test_the_large_size_fits_the_package(tokenizer: Any) -> None:
     count = sum(p.numel() for p in pocket_train.new_model("gpu-24m", tokenizer, 0).parameters())
     assert 20e6 < count < 22.2e6
+
+
+def test_a_new_tokenizer_renders_as_the_packaged_one_does(tmp_path: Path, tokenizer: Any) -> None:
+    import pocket_tokenizer
+    from transformers import AutoTokenizer
+
+    pocket_tokenizer.build(iter(TEXT * 20), tmp_path, vocabulary=400)
+    new: Any = AutoTokenizer.from_pretrained(tmp_path)
+    prompt = messages(["A: b 1921."], "When?")
+    assert pocket_pack.renderer(new)(prompt) == pocket_pack.renderer(tokenizer)(prompt)
+    assert [new.pad_token_id, new.bos_token_id, new.eos_token_id] == [0, 1, 5]
+    assert new.decode(new("in 1921 »Ä«").input_ids) == "in 1921 »Ä«"
+    assert len(new("1921").input_ids) == 4
