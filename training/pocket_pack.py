@@ -156,8 +156,9 @@ def pack(rows: Iterator[Encoded], sequences: int, length: int, *, lookahead: int
 
 
 def write_shard(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    temporary = path.with_suffix(".tmp.npz")
-    np.savez_compressed(temporary, **arrays)  # pyright: ignore[reportArgumentType]
+    temporary = path.with_name(f".{os.getpid()}-{path.name}")
+    with temporary.open("wb") as file:
+        np.savez_compressed(file, **arrays)  # pyright: ignore[reportArgumentType]
     os.replace(temporary, path)
 
 
@@ -170,6 +171,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--shards", type=int, default=4)
+    parser.add_argument("--stride", type=int, default=1, help="step between shard numbers, for several processes")
     parser.add_argument("--sequences", type=int, default=1024)
     parser.add_argument("--length", type=int, default=768)
     parser.add_argument("--articles", type=int, default=12000, help="articles read from each file")
@@ -186,7 +188,7 @@ def main() -> None:
         rows = encoded_rows(sources, tokenizer, random.Random(args.seed), args.length, mixture)
         write_shard(args.out / "dev.npz", pack(rows, 48, args.length))
     sources = load_sources(args.corpus, limit=args.articles)
-    for number in range(args.first, args.first + args.shards):
+    for number in range(args.first, args.first + args.shards * args.stride, args.stride):
         rows = encoded_rows(sources, tokenizer, random.Random(f"{args.seed}-{number}"), args.length, mixture)
         arrays = pack(rows, args.sequences, args.length)
         write_shard(args.out / f"shard-{number:04d}.npz", arrays)
