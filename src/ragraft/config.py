@@ -99,6 +99,8 @@ class TuningSection(Section):
     alpha: Positive = 32
     learning_rate: Annotated[float, Field(gt=0)] = 2e-3
     epochs: Positive = 8
+    raft_epochs: Positive = 3
+    """Epochs over `raft` rows, which hold passages and are some twenty times as long as the others."""
     batch_size: Positive = 8
     max_tokens: Positive = 1024
     patience: Positive = 2

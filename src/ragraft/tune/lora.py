@@ -103,12 +103,12 @@ def make_trainer(
 
     device, dtype = best_device()
     half = dtype == torch.bfloat16
-    model, tokenizer = load_causal(base, dtype=dtype if device == "cuda" else torch.float32)
+    model, tokenizer = load_causal(base, dtype=dtype)
     data, dev = ([encode(tokenizer, row, limit=config.max_tokens) for row in part] for part in (rows, dev_rows))
     checked = bool(dev)
     args = SFTConfig(
         output_dir=str(folder / "checkpoints"),
-        num_train_epochs=config.epochs,
+        num_train_epochs=config.raft_epochs if rows[0].kind == "raft" else config.epochs,
         per_device_train_batch_size=config.batch_size,
         learning_rate=config.learning_rate,
         lr_scheduler_type="cosine",
