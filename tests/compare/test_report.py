@@ -92,6 +92,33 @@ def test_page_can_be_read_by_assistive_technology(page: str) -> None:
     assert targets <= set(ids)
 
 
+def luminance(colour: str) -> float:
+    """Relative luminance of `#rrggbb` (WCAG 2.2)."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(a: str, b: str) -> float:
+    high, low = sorted((luminance(a), luminance(b)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("theme", [0, 1])
+def test_colours_have_enough_contrast_in_light_and_dark(page: str, theme: int) -> None:
+    block = page.split(" color-scheme: ")[theme + 1]
+    tokens = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block.split("}")[0]))
+    for text in ("ink", "quiet", "good", "bad", "warn", "tie", "link"):
+        for ground in ("paper", "wash"):
+            assert contrast(tokens[text], tokens[ground]) >= 4.5, (text, ground)
+    for tone in ("good", "warn", "tie"):
+        for text in ("ink", "quiet", tone):
+            assert contrast(tokens[text], tokens[f"{tone}-wash"]) >= 4.5, (text, tone)
+    arms = [name for name in tokens if name.startswith("arm-")]
+    assert len(arms) == 6
+    assert all(contrast(tokens[arm], tokens[ground]) >= 3 for arm in arms for ground in ("paper", "wash"))
+
+
 def test_sections_stand_in_order_recommendation_first(page: str) -> None:
     found = re.findall(r'<section id="(\w+)"', page)
     assert found == [
