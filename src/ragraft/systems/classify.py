@@ -21,6 +21,8 @@ import numpy as np
 
 from ragraft.errors import DataError
 from ragraft.models.protocol import Embedder
+from ragraft.tune import encoder
+from ragraft.tune.encoder import label_of
 from ragraft.types import Adapter, ArmName, Example, Split
 
 if TYPE_CHECKING:
@@ -116,8 +118,6 @@ def by_nearest(
 
 def by_encoder(folder: Path) -> Scorer:
     """The probabilities of the fine-tuned encoder in `folder`. Raises `ModelError` when it cannot be loaded."""
-    from ragraft.tune import encoder
-
     tuned = encoder.load(folder)
     return Scorer(labels=tuned.labels, scores=tuned.probabilities)
 
@@ -126,7 +126,7 @@ def by_both(tuned: Scorer, nearest: Scorer) -> Scorer:
     """The mean of two distributions over the same labels. Raises `DataError` when the labels differ."""
     if tuned.labels != nearest.labels:
         raise DataError("the tuned encoder knows other labels than the examples: run `ragraft tune` again")
-    return Scorer(labels=tuned.labels, scores=lambda texts: (tuned.scores(texts) + nearest.scores(texts)) / 2)
+    return Scorer(labels=tuned.labels, scores=lambda texts: 0.5 * tuned.scores(texts) + 0.5 * nearest.scores(texts))
 
 
 def decide(scorer: Scorer, *, out_of_scope: str = "", below: float = 0.0) -> Classifier:
@@ -161,13 +161,6 @@ def _threshold(scorer: Scorer, dev: Sequence[Example], out_of_scope: str) -> flo
     cuts = np.concatenate(([0.0], (found[:-1] + found[1:]) / 2, [np.nextafter(found[-1], 2)]))
     hits = [int(np.sum(np.where(best < cut, ~inside, right))) for cut in cuts]
     return float(cuts[int(np.argmax(hits))])
-
-
-def label_of(example: Example) -> str:
-    """The label of an example. Raises `DataError` when it has none."""
-    if not example.answers:
-        raise DataError(f"example {example.id} has no label; add one, or leave the example out")
-    return example.answers[0]
 
 
 def readable(label: str) -> str:

@@ -120,7 +120,8 @@ def train(
         _start_from_means(encoder, rows)
         run = _fit(encoder, rows, dev_rows, config=config, seed=seed, progress=progress)
         encoder.model.peft_config["default"].base_model_name_or_path = base
-        encoder.model.save_pretrained(folder)
+        # Left to itself peft looks the base up on the hub to see whether its vocabulary was changed.
+        encoder.model.save_pretrained(folder, save_embedding_layers=False)
     (folder / "README.md").unlink(missing_ok=True)
     save_file({"head": encoder.head.detach().cpu().contiguous()}, folder / "head.safetensors")
     write_atomic(folder / "curve.json", to_json(run.curve, tuple[CurvePoint, ...], indent=2))
