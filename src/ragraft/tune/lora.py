@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import shutil
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,9 +56,12 @@ def train(
     if not rows:
         raise DataError("no training rows: the train split holds no example that can be learned from; add examples")
     started = time.monotonic()
-    trainer = make_trainer(rows, dev_rows, base=base, config=config, seed=seed, folder=folder, progress=progress)
-    checkpoints = Path(trainer.args.output_dir)
-    trainer.train(resume_from_checkpoint=_last_checkpoint(checkpoints))
+    with warnings.catch_warnings():
+        # Names that transformers renames in its next major version; trl and peft still read the old ones.
+        warnings.simplefilter("ignore", FutureWarning)
+        trainer = make_trainer(rows, dev_rows, base=base, config=config, seed=seed, folder=folder, progress=progress)
+        checkpoints = Path(trainer.args.output_dir)
+        trainer.train(resume_from_checkpoint=_last_checkpoint(checkpoints))
     points = _curve(trainer.state.log_history)
     # A model's folder is a machine's path; the adapter names its base as the project does.
     trainer.model.peft_config["default"].base_model_name_or_path = base
