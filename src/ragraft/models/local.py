@@ -24,7 +24,7 @@ from ragraft.types import Completion, Failure, Message, Prompt
 if TYPE_CHECKING:
     import torch
 
-_BATCH_TOKENS = {"cpu": 16384, "cuda": 131072}
+_BATCH_TOKENS = {"cpu": 4096, "cuda": 131072}
 _SMALL = 1_000_000_000
 """Parameters below which a CPU computes in fp32."""
 
@@ -177,8 +177,8 @@ class LocalGenerator:
     def _steps(self, ids: list[list[int]], max_new_tokens: int) -> Iterator[list[int]]:
         """One greedy token per row and step, until every row has stopped. What a stopped row yields is to be ignored.
 
-        `model.generate` does the same with about twice the time per token on small models, and cannot say when the
-        first token came without a hook.
+        `model.generate` writes the same tokens (a test compares them) at 10 to 20 % more time a step on small models, and
+        needs hooks for the time of the first token and a thread for streaming; this serves both.
         """
         import torch
 
