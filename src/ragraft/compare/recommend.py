@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ragraft.compare.stats import examples_needed
+from ragraft.compare.wording import difference, metric, p_value, points, value
 from ragraft.config import Config, ConstraintsSection
 from ragraft.types import ArmName, ArmSummary, Comparison, Exclusion, PairTest, Recommendation
 
@@ -51,7 +52,7 @@ def recommend(comparison: Comparison, config: Config) -> Recommendation:
         )  # fmt: skip
     contest = _contest(comparison, scored)
     found = _outcome(contest)
-    return replace(found, excluded=excluded, caveats=(*found.caveats, *_caveats(comparison, contest.leader)))
+    return replace(found, excluded=excluded, caveats=_caveats(comparison, contest.leader))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,12 +159,12 @@ def _out(arm: ArmName, constraint: str, why: str) -> Exclusion:
 
 
 def _standing(contest: _Contest) -> str:
-    e = contest.leader.estimate(contest.comparison.metric)
-    assert e is not None
-    assert e.mean is not None and e.low is not None and e.high is not None  # noqa: PT018
+    name = contest.comparison.metric
+    e = contest.leader.estimate(name)
+    assert e is not None, "the leader has a mean"
     return (
-        f"`{contest.leader.arm}` has the highest {contest.comparison.metric}: {_number(e.mean)} "
-        f"(95 % interval {_number(e.low)} to {_number(e.high)}, {e.n} questions in {contest.comparison.clusters} groups)."
+        f"`{contest.leader.arm}` has the highest score: {metric(name).label.lower()} {value(name, e.mean)} (95 % interval "
+        f"{value(name, e.low)} to {value(name, e.high)}, {e.n} questions in {contest.comparison.clusters} groups)."
     )
 
 
@@ -176,7 +177,7 @@ def _lead_sentences(contest: _Contest) -> tuple[str, ...]:
         if s.arm not in level and (t := _between(contest.comparison, contest.leader.arm, s.arm))
     ]
     return tuple(
-        f"`{t.b}` is worse by {_number(t.difference)} ({_number(t.low)} to {_number(t.high)}; adjusted p {_p(t.p_adjusted)})."
+        f"`{t.b}` is behind by {_points(t.metric, t.difference)} ({_range(t)}; adjusted p {p_value(t.p_adjusted)})."
         for t in sorted(behind, key=lambda t: t.difference)
         if t.decisive
     )
@@ -186,9 +187,17 @@ def _gap_sentence(gap: PairTest | None) -> tuple[str, ...]:
     if gap is None:
         return ()
     return (
-        f"Between `{gap.a}` and `{gap.b}` the difference is {_number(gap.difference)} (95 % interval {_number(gap.low)} to "
-        f"{_number(gap.high)}, adjusted p {_p(gap.p_adjusted)}): more than {_number(max(gap.high, 0.0))} in favour of `{gap.a}` is unlikely.",
+        f"`{gap.a}` minus `{gap.b}` is {_points(gap.metric, gap.difference)} (95 % interval {_range(gap)}; adjusted p "
+        f"{p_value(gap.p_adjusted)}): an advantage of `{gap.a}` above {_points(gap.metric, max(gap.high, 0.0))} is unlikely.",
     )
+
+
+def _points(name: str, number: float) -> str:
+    return f"{difference(name, number).removeprefix('+')} {points(name)}"
+
+
+def _range(t: PairTest) -> str:
+    return f"{difference(t.metric, t.low)} to {difference(t.metric, t.high)}"
 
 
 def _cost_sentence(contest: _Contest) -> str:
@@ -218,9 +227,9 @@ def _caveats(comparison: Comparison, leader: ArmSummary | None) -> tuple[str, ..
         )
     estimate = leader.estimate(comparison.metric) if leader else None
     if leader and estimate and estimate.high is not None and estimate.high < POOR:
-        found.append(
-            f"Even the best arm is poor: {comparison.metric} of `{leader.arm}` is at most about {_number(estimate.high)}."
-        )
+        most = value(comparison.metric, estimate.high)
+        label = metric(comparison.metric).label.lower()
+        found.append(f"Even the best arm is poor: {label} of `{leader.arm}` is at most about {most}.")
     return tuple(found)
 
 
@@ -255,11 +264,3 @@ def _names(contest: _Contest) -> tuple[ArmName, ...]:
 def _list(arms: Sequence[ArmName]) -> str:
     quoted = [f"`{a}`" for a in arms]
     return quoted[0] if len(quoted) == 1 else ", ".join(quoted[:-1]) + f" and {quoted[-1]}" if quoted else "none"
-
-
-def _number(x: float) -> str:
-    return f"{x:.2f}"
-
-
-def _p(p: float) -> str:
-    return "below 0.001" if p < 0.001 else f"{p:.3f}"
