@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import sys
+import warnings
 from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -52,6 +53,7 @@ HERE = Path()
 
 def main() -> None:
     """Run the command line; errors become one line and an exit code, never a traceback."""
+    warnings.simplefilter("ignore", FutureWarning)  # libraries' notes to their own callers
     try:
         app()
     except RagraftError as error:

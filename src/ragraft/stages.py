@@ -162,10 +162,8 @@ def divide(context: Context) -> Split:
 
 def tune(context: Context, arm: ArmName, parts: Split) -> Adapter:
     """The adapter of `tuned` or `raft`, trained on the train split with early stopping on dev; loaded when it is there."""
-    folder = context.space.build_stage(
-        "adapters", adapter_key(context, arm, parts), partial(_train, context, arm, parts)
-    )
-    return from_json(Adapter, (folder / "adapter.json").read_bytes())
+    key = adapter_key(context, arm, parts)
+    return _adapter(context.space.build_stage("adapters", key, partial(_train, context, arm, parts)))
 
 
 def trained(context: Context, arm: ArmName, parts: Split) -> Adapter:
@@ -175,7 +173,11 @@ def trained(context: Context, arm: ArmName, parts: Split) -> Adapter:
         raise DataError(
             f"`{arm}` is not trained on the present documents, examples and settings; `ragraft tune {context.folder}` trains it"
         )
-    return from_json(Adapter, (context.space.stage("adapters", key) / "adapter.json").read_bytes())
+    return _adapter(context.space.stage("adapters", key))
+
+
+def _adapter(folder: Path) -> Adapter:
+    return replace(from_json(Adapter, (folder / "adapter.json").read_bytes()), path=str(folder))
 
 
 def adapter_key(context: Context, arm: ArmName, parts: Split) -> str:
