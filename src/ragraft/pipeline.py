@@ -98,9 +98,10 @@ def ask(context: Context, question: str, arm: ArmName, reader: Reader) -> Answer
     arms, absent = _arms(context, (arm,))
     if not arms:
         raise DataError(f"`{arm}` cannot be asked: {absent[0].reason}")
-    needs_examples = arm == "quote" or arm in ADAPTER_OF or context.config.project.task == "classify"
-    parts = stages.divide(context) if needs_examples and stages.has_examples(context) else None
-    adapter = stages.trained(context, ADAPTER_OF[arm], parts) if arm in ADAPTER_OF else None
+    classify_task = context.config.project.task == "classify"
+    calibrated = arm == "quote" and stages.has_examples(context)
+    parts = stages.divide(context) if classify_task or calibrated else None
+    adapter = stages.trained(context, ADAPTER_OF[arm]) if arm in ADAPTER_OF else None
     return answer(stages.build_system(context, arm, parts, adapter), [Request(question=question)], reader)[0]
 
 

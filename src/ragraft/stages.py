@@ -163,15 +163,19 @@ def divide(context: Context) -> Split:
 def tune(context: Context, arm: ArmName, parts: Split) -> Adapter:
     """The adapter of `tuned` or `raft`, trained on the train split with early stopping on dev; loaded when it is there."""
     key = adapter_key(context, arm, parts)
-    return _adapter(context.space.build_stage("adapters", key, partial(_train, context, arm, parts)))
+    folder = context.space.build_stage("adapters", key, partial(_train, context, arm, parts))
+    write_atomic(context.space.latest_adapter(arm), key)
+    return _adapter(folder)
 
 
-def trained(context: Context, arm: ArmName, parts: Split) -> Adapter:
-    """The same, when it is there already. Raises `DataError` saying how to train it."""
-    key = adapter_key(context, arm, parts)
-    if not context.space.has_stage("adapters", key):
+def trained(context: Context, arm: ArmName) -> Adapter:
+    """The adapter that `tune` made or loaded last, for answering questions: a document that has changed since does not
+    take it away. Raises `DataError` saying how to train one."""
+    pointer = context.space.latest_adapter(arm)
+    key = pointer.read_text() if pointer.is_file() else ""
+    if not key or not context.space.has_stage("adapters", key):
         raise DataError(
-            f"`{arm}` is not trained on the present documents, examples and settings; `ragraft tune {context.folder}` trains it"
+            f"{context.folder}: `{arm}` has no adapter yet; `ragraft tune {context.folder} --arm {arm}` trains it on examples"
         )
     return _adapter(context.space.stage("adapters", key))
 

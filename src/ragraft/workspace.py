@@ -79,10 +79,19 @@ def write_atomic(path: Path, data: str | bytes) -> None:
             file.write(raw)
             file.flush()
             os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except OSError as error:
         Path(temporary).unlink(missing_ok=True)
         raise disk_error(error, path) from error
+
+
+@functools.cache
+def _umask() -> int:
+    """The process's umask, which can only be read by setting it; temporary files are private until they are renamed."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def disk_error(error: OSError, path: Path) -> StoreError:
@@ -118,6 +127,10 @@ class Workspace:
 
     def has_stage(self, name: str, key: str) -> bool:
         return (self.stage(name, key) / "manifest.json").is_file()
+
+    def latest_adapter(self, arm: str) -> Path:
+        """Holds the fingerprint of the adapter that was trained or loaded last for `arm`."""
+        return self.state / "stages" / "adapters" / f"latest-{arm}"
 
     def evaluation(self, key: str) -> Path:
         return self.state / "evaluations" / f"{key}.jsonl"

@@ -6,7 +6,7 @@ The rule, in order:
 2. Statistics. The leader has the highest mean. An arm stays level with it unless the paired, Holm-adjusted test between the
    two is decisive.
    - All others decisively worse: the leader (`one`).
-   - Fewer than `FEWEST_CASES` test questions; or the leader's lead over the cheapest level arm is more than half of what the
+   - Fewer than `FEWEST_CASES` test questions; or so few groups that no outcome could be decisive after the adjustment; or the leader's lead over the cheapest level arm is more than half of what the
      split could detect, and the split could only detect a difference above `COARSE`: `undecided`, with how many more would settle it.
    - Else a `tie`.
 3. Cost. Of tied arms the cheapest per 1,000 questions; at equal cost the faster build, then the simpler arm.
@@ -28,6 +28,7 @@ FEWEST_CASES = 20
 """Test questions below which nothing is concluded."""
 COARSE = 0.25
 """A split that can only detect a larger difference than this is too coarse for a tie to mean much."""
+LEVEL_OF_DECISION = 0.05
 FEW_CLUSTERS = 10
 """Groups below which cluster intervals are known to be unreliable (Cameron, Gelbach and Miller 2008)."""
 POOR = 0.3
@@ -84,6 +85,18 @@ def _outcome(contest: _Contest) -> Recommendation:
             headline=f"Not enough evidence: {comparison.n} test questions are too few to conclude anything.",
             reasons=(_standing(contest), *_gap_sentence(gap)),
         )  # fmt: skip
+    if _powerless(comparison):
+        return Recommendation(
+            outcome="undecided",
+            arm=None,
+            tied=_names(contest),
+            headline=f"Not enough evidence: {comparison.clusters} groups of test questions are too few to show any difference.",
+            reasons=(
+                _standing(contest),
+                *_gap_sentence(gap),
+                "Questions on other topics are needed: more groups, not larger ones.",
+            ),
+        )
     if len(contest.level) == 1:
         return Recommendation(
             outcome="one",
@@ -108,6 +121,13 @@ def _outcome(contest: _Contest) -> Recommendation:
         headline=f"No decisive difference: use `{cheapest.arm}`, the cheapest of the tied arms (with {others}).",
         reasons=(_standing(contest), *_gap_sentence(gap), _cost_sentence(contest), *_lead_sentences(contest)),
     )  # fmt: skip
+
+
+def _powerless(comparison: Comparison) -> bool:
+    """Whether even a difference in every cluster could not be decisive: the least p of k sign flips is 2 / 2^k, times the
+    number of pairs that Holm adjusts for."""
+    flips = [t for t in comparison.pairs if t.test == "permutation"]
+    return bool(flips) and all(2.0 ** (1 - t.clusters) * len(comparison.pairs) >= LEVEL_OF_DECISION for t in flips)
 
 
 # --- constraints -------------------------------------------------------------------------------------------------------
