@@ -1,8 +1,8 @@
 """Tuning speed: `ragraft.tune.lora` against a plain fp32 transformers `Trainer` on the same rows. Prints a table.
 
 In: ../shared/corpus/squad-25.jsonl.xz (training questions; no evaluation set is read). Both sides train the same LoRA
-shape on the same rows for the same epochs with the same optimizer, schedule and batch of rows, one after the other in
-one process. Tokens are those of the rows, padding left out. Seconds are given twice: by the clock, and as processor
+shape on the same rows for the same epochs with the same optimizer, schedule and batch of rows, in turn, in one
+process. Tokens are those of the rows, padding left out. Seconds are given twice: by the clock, and as processor
 time, which other programs on the machine disturb less.
 
     python benchmarks/tuning.py --rows 100 --epochs 2 --threads 2
@@ -42,6 +42,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=100)
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=2, help="rounds of both sides in turn")
     parser.add_argument("--base", default="pocket")
     parser.add_argument("--kind", choices=("closed-book", "raft", "both"), default="both")
     options = parser.parse_args()
@@ -56,7 +57,11 @@ def main() -> None:
     for kind in ("closed-book", "raft") if options.kind == "both" else (options.kind,):
         data = made(kind, options.rows)
         cut = len(data) * 4 // 5
-        results = [side(data[:cut], data[cut:], options.base, config) for side in (ours, plain)]
+        rounds = [
+            [side(data[:cut], data[cut:], options.base, config) for side in (ours, plain)]
+            for _ in range(options.repeats)
+        ]
+        results = [together(side) for side in zip(*rounds, strict=True)]
         for name, run in zip(("ragraft", "plain"), results, strict=True):
             print(
                 f"{kind:12} {name:8} {run.tokens / run.clock:9.0f} {run.tokens / run.cpu:9.0f} {run.dev_loss:9.4f}"
@@ -114,6 +119,15 @@ def plain(train: list[TrainingRow], dev: list[TrainingRow], base: str, config: T
         )
         trainer.remove_callback(PrinterCallback)
         return timed(trainer, lambda: answer_loss(trainer.model, encoded[1]))
+
+
+def together(runs: tuple[Run, ...]) -> Run:
+    return Run(
+        tokens=sum(r.tokens for r in runs),
+        clock=sum(r.clock for r in runs),
+        cpu=sum(r.cpu for r in runs),
+        dev_loss=sum(r.dev_loss for r in runs) / len(runs),
+    )
 
 
 def timed(trainer: Any, dev_loss: Callable[[], float]) -> Run:
