@@ -1,14 +1,15 @@
 """A checkpoint of `reader_train.py` into the package: `adapter.safetensors` (4-bit change, 8-bit head) and a calibrated `config.json`.
 
 Run: `python training/reader_export.py CHECKPOINT DATA [FOLDER]`. Calibrated on `DATA/dev.jsonl` (articles that training did not see): the line
-from score to probability is a logistic regression over right and wrong passages; the threshold refuses a tenth of the answerable questions.
+from margin and likeness to log-odds is a logistic regression over right and wrong passages; the threshold refuses a tenth of the answerable questions.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -17,10 +18,12 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
+from ragraft.evaluate.scorers import token_f1
 from ragraft.models import span
 from ragraft.models.packaged import file_sha256
 
 WRONG = 3
+SENTENCE_WEIGHTS = (0.0, 4.0, 8.0, 12.0, 18.0, 26.0)
 CLIPS = (1.0, 0.9, 0.8, 0.7, 0.6)
 
 
@@ -56,12 +59,10 @@ def pack(trained: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {k: v.contiguous() for k, v in out.items()}
 
 
-def write(change: dict[str, torch.Tensor], folder: Path, slope: float, offset: float, threshold: float) -> None:
+def write(change: dict[str, torch.Tensor], folder: Path, made: Callable[[str], span.Settings]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     save_file(change, folder / "adapter.safetensors")
-    settings = span.Settings(
-        sha256=file_sha256(folder / "adapter.safetensors"), slope=slope, offset=offset, threshold=threshold
-    )
+    settings = made(file_sha256(folder / "adapter.safetensors"))
     (folder / "config.json").write_text(json.dumps(asdict(settings), indent=2) + "\n")
 
 
@@ -80,29 +81,43 @@ def dev_pairs(path: Path, rng: Random) -> tuple[list[span.Pair], list[tuple[int,
     return pairs, asked
 
 
-def calibrate(reader: span.SpanReader, path: Path) -> tuple[float, float, float]:
-    """(slope, offset, threshold) on the dev articles; prints what the reader does there."""
+def sentence_weight(
+    reader: span.SpanReader, pairs: list[span.Pair], answers: list[tuple[str, ...]]
+) -> tuple[float, float, float]:
+    """(weight, token F1, exact match) where F1 on the right passages is best."""
+    tried: list[tuple[float, float, float]] = []
+    for weight in SENTENCE_WEIGHTS:
+        spans = replace(reader, settings=replace(reader.settings, sentence=weight)).read_pairs(pairs)
+        f1 = [max(token_f1(s.text, a) for a in accepted) for s, accepted in zip(spans, answers, strict=True)]
+        exact = [any(s.text.lower() == a.lower() for a in accepted) for s, accepted in zip(spans, answers, strict=True)]
+        tried.append((weight, float(np.mean(f1)), float(np.mean(exact))))
+        print("  sentence weight {:g}: F1 {:.3f}, exact {:.3f}".format(*tried[-1]), flush=True)
+    return max(tried, key=lambda t: t[1])
+
+
+def calibrate(reader: span.SpanReader, path: Path) -> span.Settings:
+    """The settings from the dev articles; prints what the reader does there."""
     from sklearn.linear_model import LogisticRegression
 
-    from ragraft.evaluate.scorers import token_f1
-
     pairs, asked = dev_pairs(path, Random(5))
-    spans = reader.read_pairs(pairs)
-    score = np.array([s.score for s in spans]).reshape(-1, 1 + WRONG)
+    weight, f1, exact = sentence_weight(reader, [pairs[at] for at, a in asked if a], [a for _, a in asked if a])
+    spans = replace(reader, settings=replace(reader.settings, sentence=weight)).read_pairs(pairs)
+    known = np.array([(s.margin, s.likeness) for s in spans])
     held = np.array([bool(answers) for _, answers in asked])
-    right = np.zeros_like(score)
+    right = np.zeros((len(asked), 1 + WRONG))
     right[held, 0] = 1
-    fit = LogisticRegression().fit(score.reshape(-1, 1), right.ravel())
-    slope, offset = float(fit.coef_[0, 0]), float(fit.intercept_[0])
-    limit = float(np.quantile(score[held].max(1), 0.10))
-    f1 = [max(token_f1(spans[at].text, a) for a in answers) for at, answers in asked if answers]
-    exact = [any(spans[at].text.lower() == a.lower() for a in answers) for at, answers in asked if answers]
+    fit = LogisticRegression(C=100.0).fit(known, right.ravel())
+    chance = fit.predict_proba(known)[:, 1].reshape(-1, 1 + WRONG)
+    limit = float(np.quantile(chance[held].max(1), 0.10))
     print(
-        f"dev: {held.sum()} answerable, F1 {np.mean(f1):.3f}, exact {np.mean(exact):.3f}; picked among four {(score[held].argmax(1) == 0).mean():.3f}; "
-        f"refused at the threshold: wrong three {(score[held, 1:].max(1) < limit).mean():.3f}, "
-        f"unanswerable in its own passage {(score[~held, 0] < limit).mean():.3f}"
+        f"dev: {held.sum()} answerable, F1 {f1:.3f}, exact {exact:.3f}; picked among four {(chance[held].argmax(1) == 0).mean():.3f}; "
+        f"refused at the threshold: wrong three {(chance[held, 1:].max(1) < limit).mean():.3f}, "
+        f"unanswerable in its own passage {(chance[~held, 0] < limit).mean():.3f}"
     )
-    return slope, offset, float(1 / (1 + np.exp(-(slope * limit + offset))))
+    margin, likeness, offset = (round(float(x), 4) for x in (*fit.coef_[0], fit.intercept_[0]))
+    return span.Settings(
+        sha256="", sentence=weight, margin=margin, likeness=likeness, offset=offset, threshold=round(limit, 4)
+    )
 
 
 def main() -> None:
@@ -114,9 +129,13 @@ def main() -> None:
     torch.set_num_threads(2)
     state: dict[str, Any] = torch.load(args.checkpoint, weights_only=True, map_location="cpu")
     change = pack(state["model"])
-    write(change, args.folder, 1.0, 0.0, 0.5)
-    slope, offset, threshold = calibrate(span.load_reader(args.folder), args.data / "dev.jsonl")
-    write(change, args.folder, round(slope, 4), round(offset, 4), round(threshold, 4))
+    write(
+        change,
+        args.folder,
+        lambda sha: span.Settings(sha256=sha, sentence=0, margin=1, likeness=0, offset=0, threshold=0.5),
+    )
+    found = calibrate(span.load_reader(args.folder), args.data / "dev.jsonl")
+    write(change, args.folder, lambda sha: replace(found, sha256=sha))
     print(f"{args.folder}: {(args.folder / 'adapter.safetensors').stat().st_size / 1e6:.2f} MB, step {state['step']}")
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from ragraft.models import span
+from ragraft.models.embedder import minilm
 
 RECIPE = Path(__file__).resolve().parents[2] / "training"
 TEXT = (
@@ -104,14 +105,20 @@ def test_one_question_is_laid_out_as_at_run_time(recipe, tmp_path: Path) -> None
     corpus = packed(data, batch, tmp_path)
     laid = batch.lay(corpus, batch.Row(1, [(2, True)]), None, Random(0))
     reader = span.SpanReader(
-        settings=span.Settings(sha256="", slope=1, offset=0, threshold=0.5),
+        settings=span.Settings(sha256="", sentence=2.0, margin=1, likeness=0, offset=0, threshold=0.5),
         encoder=None,
         weight=torch.zeros(1),
         bias=torch.zeros(1),
         tokenizer=span.load_tokenizer(),
+        embedder=minilm(),
     )
     pair = span.Pair(question="When was the bridge built?", passage=TEXT, title="Halden Bridge")
-    assert [w.ids for w in reader._windows(0, pair)] == [laid.ids]
+    near = reader._near([pair])[0]
+    (window,) = reader._windows(0, pair, near)
+    assert window.ids == laid.ids
+    assert len(near.sentences) == 3
+    assert window.bonus[0] == 2.0 * near.sentences[0]
+    assert window.bonus[-1] == 2.0 * near.sentences[2]
 
 
 def test_every_batch_has_one_of_the_compiled_shapes(recipe, tmp_path: Path) -> None:

@@ -5,25 +5,32 @@ a span head), both checked by hash. Out: one `Span` for each passage. Nothing is
 
 A pair is encoded together, `[CLS] question [SEP] title : passage [SEP]`; the state of [CLS] makes a start vector and an end vector,
 which are compared with the state of every passage token, and a null score for "this passage does not say" (SQuAD 2.0's scheme).
+The unchanged encoder adds what it knows: how near the question is to each sentence (added to that sentence's start and end logits)
+and to the passage (added to the log-odds that the passage answers).
 """
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ragraft.errors import ModelError
-from ragraft.models.embedder import batches, best_device
+from ragraft.models.embedder import batches, best_device, minilm
 from ragraft.models.hub import quiet_loading
 from ragraft.models.packaged import file_sha256, minilm_folder
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from torch import Tensor
+
+    from ragraft.models.protocol import Embedder
 
 QUESTION_TOKENS = 44
 TITLE_TOKENS = 12
@@ -37,6 +44,9 @@ GROUP = 192
 """Weights that share one scale in the stored change."""
 
 _CLS, _SEP = 101, 102
+_SENTENCE_END = re.compile(
+    r"\n+|(?<!\b[A-Z]\.)(?<!\b(?:Mr|Ms|Dr|St|Jr)\.)(?<!\bMrs\.)(?<=[.!?])[\"”')]*\s+(?=[\"“'(]?[A-Z0-9])"
+)
 _BATCH_TOKENS = 8192
 
 
@@ -44,7 +54,8 @@ _BATCH_TOKENS = 8192
 class Span:
     """The best answer that one passage holds: `passage[start:end] == text`, offsets in characters.
 
-    `score`: the span's logit minus the null's. `probability`: the calibrated chance that this passage answers the question.
+    `score`: the log-odds that this passage answers the question, by which passages are ranked; `probability`: the same as a chance.
+    `margin` (the span's logits less the null's) and `likeness` (cosine of question and passage) are what the score is made of.
     """
 
     start: int
@@ -52,6 +63,8 @@ class Span:
     text: str
     score: float
     probability: float
+    margin: float
+    likeness: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +78,14 @@ class Pair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """`config.json` of a reader: the weights' hash, the line from score to log-odds, and the probability below which the best
-    passage of a search is no answer (set on the development articles where a tenth of the answerable questions are refused)."""
+    """`config.json` of a reader: the weights' hash; what a cosine of question and sentence adds to that sentence's logits; the line
+    from margin and likeness to log-odds; and the probability below which the best passage of a search is no answer (set on the
+    development articles where a tenth of the answerable questions are refused)."""
 
     sha256: str
-    slope: float
+    sentence: float
+    margin: float
+    likeness: float
     offset: float
     threshold: float
 
@@ -83,6 +99,7 @@ class SpanReader:
     weight: Tensor
     bias: Tensor
     tokenizer: Tokenizer
+    embedder: Embedder
 
     @property
     def fingerprint(self) -> str:
@@ -104,33 +121,59 @@ class SpanReader:
 
     def read_pairs(self, pairs: Sequence[Pair]) -> tuple[Span, ...]:
         """The same for any pairs, in one batched pass. Passages longer than a window are read in overlapping windows."""
-        windows = [w for number, pair in enumerate(pairs) for w in self._windows(number, pair)]
-        best = [Span(start=0, end=0, text="", score=-math.inf, probability=0.0)] * len(pairs)
+        near = self._near(pairs)
+        windows = [w for number, pair in enumerate(pairs) for w in self._windows(number, pair, near[number])]
+        best = [(-math.inf, 0, 0)] * len(pairs)
         for rows in batches([len(w.ids) for w in windows], _BATCH_TOKENS):
             group = [windows[r] for r in rows]
-            for window, (first, last, score) in zip(group, self._best(group), strict=True):
-                if score > best[window.pair].score:
-                    passage = pairs[window.pair].passage
-                    start, end = whole_words(passage, window.offsets[first][0], window.offsets[last][1])
-                    chance = 1 / (1 + math.exp(-max(-60.0, self.settings.slope * score + self.settings.offset)))
-                    best[window.pair] = Span(
-                        start=start, end=end, text=passage[start:end], score=score, probability=chance
-                    )
-        return tuple(best)
+            for window, (first, last, margin) in zip(group, self._best(group), strict=True):
+                if margin > best[window.pair][0]:
+                    best[window.pair] = margin, window.offsets[first][0], window.offsets[last][1]
+        return tuple(self._span(p.passage, *b, likeness=n.passage) for p, b, n in zip(pairs, best, near, strict=True))
 
-    def _windows(self, number: int, pair: Pair) -> list[_Window]:
+    def _span(self, passage: str, margin: float, start: int, end: int, *, likeness: float) -> Span:
+        if margin == -math.inf:
+            return Span(start=0, end=0, text="", score=-math.inf, probability=0.0, margin=margin, likeness=likeness)
+        start, end = whole_words(passage, start, end)
+        score = self.settings.margin * margin + self.settings.likeness * likeness + self.settings.offset
+        chance = 1 / (1 + math.exp(-max(-60.0, score)))
+        return Span(
+            start=start,
+            end=end,
+            text=passage[start:end],
+            score=score,
+            probability=chance,
+            margin=margin,
+            likeness=likeness,
+        )
+
+    def _near(self, pairs: Sequence[Pair]) -> list[_Near]:
+        """The cosine of each question with its passage and with the passage's sentences; every text is embedded once."""
+        bounds = [sentence_bounds(p.passage) for p in pairs]
+        wholes = [f"{p.title}: {p.passage}" if p.title else p.passage for p in pairs]
+        parts = [[p.passage[s:e] for s, e in b] for p, b in zip(pairs, bounds, strict=True)]
+        texts = list(dict.fromkeys([*(p.question for p in pairs), *wholes, *(t for part in parts for t in part)]))
+        rows, vectors = {text: i for i, text in enumerate(texts)}, self.embedder.embed(texts)
+        out: list[_Near] = []
+        for pair, whole, part, bound in zip(pairs, wholes, parts, bounds, strict=True):
+            cosines = (vectors[[rows[whole], *(rows[t] for t in part)]] @ vectors[rows[pair.question]]).tolist()
+            out.append(_Near(cosines[0], cosines[1:], [e for _, e in bound]))
+        return out
+
+    def _windows(self, number: int, pair: Pair, near: _Near) -> list[_Window]:
         question = self.tokenizer.encode(pair.question, add_special_tokens=False).ids[:QUESTION_TOKENS]
         title = (
             self.tokenizer.encode(f"{pair.title} :", add_special_tokens=False).ids[:TITLE_TOKENS] if pair.title else []
         )
         body = self.tokenizer.encode(pair.passage, add_special_tokens=False)
+        bonus = [self.settings.sentence * near.of(start) for start, _ in body.offsets]
         head = [_CLS, *question, _SEP]
         out: list[_Window] = []
         for at in range(0, max(len(body.ids) - (WINDOW_TOKENS - WINDOW_STEP), 1), WINDOW_STEP):
-            ids = body.ids[at : at + WINDOW_TOKENS]
-            if ids:
-                offsets = body.offsets[at : at + WINDOW_TOKENS]
-                out.append(_Window(number, [*head, *title, *ids, _SEP], len(head), len(title), offsets))
+            part = slice(at, at + WINDOW_TOKENS)
+            ids = [*head, *title, *body.ids[part], _SEP]
+            if body.ids[part]:
+                out.append(_Window(number, ids, len(head), len(title), body.offsets[part], bonus[part]))
         return out
 
     def _best(self, windows: Sequence[_Window]) -> list[tuple[int, int, float]]:
@@ -139,12 +182,14 @@ class SpanReader:
 
         width, device = max(len(w.ids) for w in windows), self.weight.device
         ids, position, text = (torch.zeros((len(windows), width), dtype=torch.long) for _ in range(3))
+        bonus = torch.zeros((len(windows), width))
         for i, w in enumerate(windows):
             n, after = len(w.ids), len(w.ids) - w.question
             ids[i, :n] = torch.tensor(w.ids)
             position[i, : w.question] = torch.arange(w.question)
             position[i, w.question : n] = torch.arange(CONTEXT_AT, CONTEXT_AT + after)
             text[i, w.question + w.title : n - 1] = 1
+            bonus[i, w.question + w.title : n - 1] = torch.tensor(w.bonus)
         context, mask = (position >= CONTEXT_AT).long(), (ids > 0).long()
         with torch.inference_mode():
             hidden = self.encoder(
@@ -154,8 +199,8 @@ class SpanReader:
                 position_ids=position.to(device),
             )[0].float()
             start, end, null = span_logits(hidden, hidden[:, 0], self.weight, self.bias)
-            outside = text.to(device) == 0
-            best, first, last = best_spans(start.masked_fill(outside, -1e4), end.masked_fill(outside, -1e4))
+            extra = bonus.to(device).masked_fill(text.to(device) == 0, -1e4)
+            best, first, last = best_spans(start + extra, end + extra)
         skipped = [w.question + w.title for w in windows]
         rows = zip(first.tolist(), last.tolist(), (best - 2 * null).tolist(), skipped, strict=True)
         return [(f - skip, t - skip, score) for f, t, score, skip in rows]
@@ -170,6 +215,19 @@ class _Window:
     question: int
     title: int
     offsets: list[tuple[int, int]]
+    bonus: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Near:
+    """Cosines of a question with a passage and with its sentences, which end at `ends`."""
+
+    passage: float
+    sentences: list[float]
+    ends: list[int]
+
+    def of(self, start: int) -> float:
+        return self.sentences[min(bisect.bisect_right(self.ends, start), len(self.sentences) - 1)]
 
 
 def reader_folder() -> Path:
@@ -190,6 +248,7 @@ def load_reader(folder: Path | None = None) -> SpanReader:
         weight=head["weight"].to(device, torch.float32),
         bias=head["bias"].to(device, torch.float32),
         tokenizer=load_tokenizer(),
+        embedder=minilm(),
     )
 
 
@@ -279,6 +338,13 @@ def best_spans(start: Tensor, end: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     both = (start[:, :, None] + end[:, None, :]).masked_fill((apart < 0) | (apart >= SPAN_TOKENS), -1e9)
     score, at = both.flatten(1).max(1)
     return score, at // width, at % width
+
+
+def sentence_bounds(text: str) -> list[tuple[int, int]]:
+    """(start, end) of each sentence or line that has a word; all of the text when it has none."""
+    cuts = [0, *(m.end() for m in _SENTENCE_END.finditer(text)), len(text)]
+    found = [(s, e) for s, e in itertools.pairwise(cuts) if re.search(r"\w", text[s:e])]
+    return found or [(0, len(text))]
 
 
 def whole_words(text: str, start: int, end: int) -> tuple[int, int]:
