@@ -50,7 +50,8 @@ generator = "pocket"             # or hf:NAME_OR_PATH, openai:MODEL, http://HOST
 # language = "English"
 
 # [tuning]                       # LoRA, for the arms tuned, tuned+rag and raft
-# epochs = 8
+# epochs = 8                     # closed-book rows, and the encoder of classify
+# raft_epochs = 3
 # distractors = 3
 # without_oracle = 0.2
 

@@ -46,6 +46,8 @@ from ragraft.types import (
 from ragraft.workspace import fingerprint, from_json, to_json, write_atomic
 
 DOCUMENTS_A_COMMIT = 64
+DISTRACTOR_POOL = 3
+"""Passages retrieved per passage that a `raft` prompt holds."""
 LATENCY_REQUESTS = 20
 """How many test questions are asked one at a time to measure latency."""
 
@@ -239,8 +241,12 @@ def training_rows(context: Context, arm: ArmName, examples: Sequence[Example]) -
     config = context.config
     if arm == "tuned":
         return rows.closed_book(examples, style=config.project.instruction)
-    found = retriever(context).passages([Request(question=e.question) for e in examples], context.evaluation_reader)
-    limit = context.generator.context_tokens - config.evaluation.max_new_tokens
+    # The oracle documents' own chunks leave the distractors, so more are asked for than a prompt holds.
+    wider = config.retrieval.model_copy(update={"passages": DISTRACTOR_POOL * config.retrieval.passages})
+    found = replace(retriever(context), config=wider).passages(
+        [Request(question=e.question) for e in examples], context.evaluation_reader
+    )
+    limit = min(context.generator.context_tokens, config.tuning.max_tokens) - config.evaluation.max_new_tokens
     return rows.raft(
         examples,
         {e.id: p for e, p in zip(examples, found, strict=True)},
