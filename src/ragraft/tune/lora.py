@@ -110,14 +110,10 @@ def make_trainer(
     model, tokenizer = load_causal(base, dtype=dtype)
     data, dev = ([encode(tokenizer, row, limit=config.max_tokens) for row in part] for part in (rows, dev_rows))
     checked = bool(dev)
-    # Half a batch at a time halves the peak of memory; the gradient is the whole batch's.
-    parts = 2 if config.batch_size % 2 == 0 else 1
     args = SFTConfig(
         output_dir=str(folder / "checkpoints"),
         num_train_epochs=config.raft_epochs if rows[0].kind == "raft" else config.epochs,
-        per_device_train_batch_size=config.batch_size // parts,
-        per_device_eval_batch_size=config.batch_size // parts,
-        gradient_accumulation_steps=parts,
+        per_device_train_batch_size=config.batch_size,
         learning_rate=config.learning_rate,
         lr_scheduler_type="cosine",
         warmup_steps=0.05,

@@ -17,6 +17,8 @@ from transformers import TrainerCallback
 from trl.trainer.sft_trainer import SFTTrainer
 
 IGNORED = -100
+WIDTH_STEP = 64
+"""Lines are padded up to a multiple of this: a CPU compiles and keeps kernels for every new shape, up to gigabytes."""
 
 
 def pack(rows: Sequence[dict[str, list[int]]], *, pad: int) -> dict[str, torch.Tensor]:
@@ -25,7 +27,7 @@ def pack(rows: Sequence[dict[str, list[int]]], *, pad: int) -> dict[str, torch.T
     Positions start again at each row, from which transformers makes a block-diagonal causal mask: no row sees another.
     Padding stands at the end of a line, where a causal model's answers cannot see it; so no mask is needed for it.
     """
-    width = max(len(row["input_ids"]) for row in rows)
+    width = -(-max(len(row["input_ids"]) for row in rows) // WIDTH_STEP) * WIDTH_STEP
     lines: list[list[dict[str, list[int]]]] = []
     for row in sorted(rows, key=lambda r: -len(r["input_ids"])):
         fitting = [line for line in lines if _used(line) + len(row["input_ids"]) <= width]
