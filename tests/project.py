@@ -36,12 +36,27 @@ def page(plan: str, number: int) -> str:
 def questions(plan: str, number: int) -> list[dict[str, object]]:
     document, group = f"{plan.lower()}.md", plan
     facts = [
-        (f"What does the {plan} plan cost per month?", f"The {plan} plan costs €{10 + number} per month.", f"€{10 + number}"),
+        (
+            f"What does the {plan} plan cost per month?",
+            f"The {plan} plan costs €{10 + number} per month.",
+            f"€{10 + number}",
+        ),
         (f"How many projects fit in {plan}?", f"The {plan} plan holds {100 + number} projects.", str(100 + number)),
-        (f"For how long does {plan} keep its logs?", f"The {plan} plan keeps logs for {20 + number} days.", f"{20 + number} days"),
+        (
+            f"For how long does {plan} keep its logs?",
+            f"The {plan} plan keeps logs for {20 + number} days.",
+            f"{20 + number} days",
+        ),
     ]
-    known = [{"question": q, "answer": a, "must_include": [f], "documents": [document], "group": group} for q, a, f in facts]
-    unknown = {"question": f"Who designed the {plan} plan?", "answer": "The documents do not say.", "answerable": False, "group": group}
+    known = [
+        {"question": q, "answer": a, "must_include": [f], "documents": [document], "group": group} for q, a, f in facts
+    ]
+    unknown = {
+        "question": f"Who designed the {plan} plan?",
+        "answer": "The documents do not say.",
+        "answerable": False,
+        "group": group,
+    }
     return [*known, unknown]
 
 

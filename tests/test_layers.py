@@ -23,5 +23,7 @@ def test_opening_loads_nothing_heavy(code: str) -> None:
 
 
 def test_imports_point_downward() -> None:
-    done = subprocess.run([Path(sys.executable).parent / "lint-imports"], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [Path(sys.executable).parent / "lint-imports"], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout

@@ -109,12 +109,17 @@ def test_who_may_not_read_finds_nothing(tmp_path: Path) -> None:
     context = Context(folder)
     pipeline.sync(context)
     seen = {p.chunk.document for p in pipeline.search(context, "What does the Elm plan cost?", READER)}
-    staff = {p.chunk.document for p in pipeline.search(context, "What does the Elm plan cost?", Reader(user="a", groups=frozenset({"staff"})))}
+    staff = {
+        p.chunk.document
+        for p in pipeline.search(context, "What does the Elm plan cost?", Reader(user="a", groups=frozenset({"staff"})))
+    }
     assert "elm.md" not in seen
     assert "elm.md" in staff
     (folder / "ragraft.toml").write_text(CONFIG)
     assert pipeline.sync(Context(folder)).changed == 1
-    assert "elm.md" in {p.chunk.document for p in pipeline.search(Context(folder), "What does the Elm plan cost?", READER)}
+    assert "elm.md" in {
+        p.chunk.document for p in pipeline.search(Context(folder), "What does the Elm plan cost?", READER)
+    }
 
 
 def test_bad_files_are_named_and_the_run_goes_on(tmp_path: Path) -> None:
@@ -194,7 +199,9 @@ def test_asking_before_anything_is_indexed_says_what_to_run(tmp_path: Path) -> N
 def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path, stop: signal.Signals) -> None:
     folder = make(tmp_path / "p", CONFIG.replace("[tuning]", '[compare]\narms = ["base", "rag"]\n\n[tuning]'))
     command = [str(Path(sys.executable).parent / "ragraft"), "compare", str(folder)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "100"})
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "100"}
+    )
     cases = folder / ".ragraft" / "evaluations"
     deadline = time.monotonic() + 120
     while not any(cases.glob("*.jsonl")) and time.monotonic() < deadline and process.poll() is None:

@@ -11,7 +11,14 @@ from ragraft.types import Chunk, Passage, Prompt, Request
 
 def passage(rank: int, text: str, *, title: str = "Plans", heading: str = "") -> Passage:
     chunk = Chunk(
-        id=f"plans.md#{rank}", document="plans.md", title=title, heading=heading, text=text, position=rank, tokens=3, readers=("everyone",)
+        id=f"plans.md#{rank}",
+        document="plans.md",
+        title=title,
+        heading=heading,
+        text=text,
+        position=rank,
+        tokens=3,
+        readers=("everyone",),
     )
     return Passage(chunk=chunk, rank=rank, score=1 / rank)
 
@@ -21,7 +28,10 @@ def words(prompt: Prompt) -> int:
 
 
 def test_the_format_is_the_one_that_pocket_was_trained_on() -> None:
-    prompt = prompting.render(Request(question="What does it cost?"), [passage(1, "It costs €9."), passage(2, "It is\nblue.", heading="Looks")])
+    prompt = prompting.render(
+        Request(question="What does it cost?"),
+        [passage(1, "It costs €9."), passage(2, "It is\nblue.", heading="Looks")],
+    )
     system, user = prompt.messages
     assert system.role == "system"
     assert system.content == "Use only the passages below. Cite the passage you used. Answer briefly."
@@ -57,7 +67,12 @@ def test_citing_and_splitting_are_inverse(text: str, numbers: list[int]) -> None
 
 @pytest.mark.parametrize(
     "text",
-    [prompting.REFUSAL, "The passages do not contain this information.", "I don't know.", "That is not stated in the passages."],
+    [
+        prompting.REFUSAL,
+        "The passages do not contain this information.",
+        "I don't know.",
+        "That is not stated in the passages.",
+    ],
 )
 def test_refusals_are_recognised(text: str) -> None:
     assert prompting.is_refusal(text)

@@ -26,7 +26,10 @@ def test_a_second_writer_is_told_who_holds_the_lock(tmp_path: Path) -> None:
     while not (tmp_path / "held").exists():
         time.sleep(0.05)
     try:
-        with pytest.raises(LockedError, match=rf"`ragraft compare` \(process {process.pid}"), Workspace(tmp_path).lock("ragraft tune"):
+        with (
+            pytest.raises(LockedError, match=rf"`ragraft compare` \(process {process.pid}"),
+            Workspace(tmp_path).lock("ragraft tune"),
+        ):
             pass
     finally:
         process.kill()
@@ -89,12 +92,18 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
     assert [p.name for p in tmp_path.iterdir()] == ["report.json"]
 
 
-@pytest.mark.parametrize("outcome", [Failure(stage="generate", message="down"), Answer(text="a", raw="a [1]", refused=False)])
+@pytest.mark.parametrize(
+    "outcome", [Failure(stage="generate", message="down"), Answer(text="a", raw="a [1]", refused=False)]
+)
 def test_values_round_trip_through_json(outcome: Answer | Failure) -> None:
-    case = CaseResult(example="1", group="g", outcome=outcome, scores=(Score(name="correct", value=None, reason="why"),))
+    case = CaseResult(
+        example="1", group="g", outcome=outcome, scores=(Score(name="correct", value=None, reason="why"),)
+    )
     assert workspace.from_json(CaseResult, workspace.to_json(case)) == case
 
 
 def test_fingerprints_follow_content_not_order_of_sets() -> None:
-    assert workspace.fingerprint({"a": 1, "b": 2}, frozenset("xyz")) == workspace.fingerprint({"b": 2, "a": 1}, frozenset("zyx"))
+    assert workspace.fingerprint({"a": 1, "b": 2}, frozenset("xyz")) == workspace.fingerprint(
+        {"b": 2, "a": 1}, frozenset("zyx")
+    )
     assert workspace.fingerprint("a") != workspace.fingerprint("b")

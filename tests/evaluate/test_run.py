@@ -44,5 +44,12 @@ def test_only_failures_that_may_pass_are_retried(tmp_path: Path) -> None:
 
 def test_progress_counts_all_cases(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
-    run.collect(counting([]), EXAMPLES, READER, tmp_path / "c.jsonl", batch_size=2, progress=lambda done, total: seen.append((done, total)))
+    run.collect(
+        counting([]),
+        EXAMPLES,
+        READER,
+        tmp_path / "c.jsonl",
+        batch_size=2,
+        progress=lambda done, total: seen.append((done, total)),
+    )
     assert seen == [(2, 5), (4, 5), (5, 5)]

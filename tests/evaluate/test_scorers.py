@@ -7,24 +7,47 @@ from ragraft.types import Answer, CaseResult, Chunk, Citation, Example, Failure,
 
 
 def passage(rank: int, document: str, text: str) -> Passage:
-    chunk = Chunk(id=f"{document}#0", document=document, title="", heading="", text=text, position=0, tokens=1, readers=("everyone",))
+    chunk = Chunk(
+        id=f"{document}#0",
+        document=document,
+        title="",
+        heading="",
+        text=text,
+        position=0,
+        tokens=1,
+        readers=("everyone",),
+    )
     return Passage(chunk=chunk, rank=rank, score=1 / rank)
 
 
-PASSAGES = (passage(1, "other.md", "Cats sleep all day."), passage(2, "plans.md", "The Harbour plan costs €29 per month."))
+PASSAGES = (
+    passage(1, "other.md", "Cats sleep all day."),
+    passage(2, "plans.md", "The Harbour plan costs €29 per month."),
+)
 PRICE = Example(
-    id="1", question="What does Harbour cost?", answers=("It costs €29.",), must_include=(("€29", "29 euros"),), documents=("plans.md",), group="g"
+    id="1",
+    question="What does Harbour cost?",
+    answers=("It costs €29.",),
+    must_include=(("€29", "29 euros"),),
+    documents=("plans.md",),
+    group="g",
 )
 GAP = Example(id="2", question="Who made it?", answers=("The documents do not say.",), group="g", answerable=False)
 
 
 def scored(example: Example, outcome: Answer | Failure, evidence: tuple[Passage, ...] = ()) -> CaseResult:
-    return score("answer", [example], [CaseResult(example=example.id, group="g", outcome=outcome)], [Evidence(passages=evidence)])[0]
+    return score(
+        "answer", [example], [CaseResult(example=example.id, group="g", outcome=outcome)], [Evidence(passages=evidence)]
+    )[0]
 
 
 def answered(text: str, cited: tuple[int, ...] = (), *, invented: int = 0, refused: bool = False) -> Answer:
-    citations = tuple(Citation(number=n, chunk=PASSAGES[n - 1].chunk.id, document=PASSAGES[n - 1].chunk.document) for n in cited)
-    return Answer(text=text, raw=text, refused=refused, citations=citations, invented=invented, passages=PASSAGES, index_version=1)
+    citations = tuple(
+        Citation(number=n, chunk=PASSAGES[n - 1].chunk.id, document=PASSAGES[n - 1].chunk.document) for n in cited
+    )
+    return Answer(
+        text=text, raw=text, refused=refused, citations=citations, invented=invented, passages=PASSAGES, index_version=1
+    )
 
 
 def test_a_right_cited_answer() -> None:
@@ -109,7 +132,9 @@ def test_classify_scores_out_of_scope_apart() -> None:
     inside = Example(id="1", question="card lost", answers=("lost_card",), group="1")
     outside = Example(id="2", question="sing", answers=("oos",), group="2")
     outcomes = [Answer(text="lost_card", raw="", refused=False), Answer(text="lost_card", raw="", refused=False)]
-    cases = [CaseResult(example=e.id, group=e.group, outcome=o) for e, o in zip([inside, outside], outcomes, strict=True)]
+    cases = [
+        CaseResult(example=e.id, group=e.group, outcome=o) for e, o in zip([inside, outside], outcomes, strict=True)
+    ]
     first, second = score("classify", [inside, outside], cases)
     assert (first.value("accuracy"), first.value("oos_recall")) == (1.0, None)
     assert (second.value("accuracy"), second.value("oos_recall")) == (0.0, 0.0)

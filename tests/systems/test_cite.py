@@ -7,7 +7,17 @@ from ragraft.types import Chunk, Passage
 
 
 def passage(rank: int) -> Passage:
-    chunk = Chunk(id=f"d{rank}#0", document=f"d{rank}", title="T", heading="", text="x", position=0, tokens=1, readers=("everyone",), page=rank)
+    chunk = Chunk(
+        id=f"d{rank}#0",
+        document=f"d{rank}",
+        title="T",
+        heading="",
+        text="x",
+        position=0,
+        tokens=1,
+        readers=("everyone",),
+        page=rank,
+    )
     return Passage(chunk=chunk, rank=rank, score=1.0)
 
 
@@ -44,4 +54,7 @@ def test_sentences(text: str, expected: list[str]) -> None:
     ],
 )
 def test_support_needs_every_number_and_most_words(sentence: str, expected: bool) -> None:
-    assert supports("Plans: The Harbour plan costs €29 per member per month. Members may pay by card.", sentence) is expected
+    assert (
+        supports("Plans: The Harbour plan costs €29 per member per month. Members may pay by card.", sentence)
+        is expected
+    )

@@ -28,6 +28,7 @@ from ragraft.workspace import fingerprint
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
     from openai import OpenAI
 
 _DEFAULT_URL = "https://api.openai.com/v1"
@@ -79,6 +80,8 @@ def endpoint(spec: str, *, folder: Path | None = None) -> Endpoint:
 
 
 def _client(where: Endpoint, config: ModelsSection) -> OpenAI:
+    # Whole before any thread starts: openai looks at a half-imported httpx when two threads meet there.
+    import httpx  # noqa: F401
     from openai import OpenAI
 
     # The client insists on a key; servers that need none ignore it.
