@@ -28,7 +28,6 @@ from ragraft.workspace import fingerprint
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
     from openai import OpenAI
 
 _DEFAULT_URL = "https://api.openai.com/v1"
