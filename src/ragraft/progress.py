@@ -38,6 +38,9 @@ def bars(console: Console, *, quiet: bool = False) -> Generator[Callable[[str, i
 
         def notify(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
+                # A stage that stopped early (its loss no longer fell) is done when the next one starts.
+                for earlier in tasks.values():
+                    progress.update(earlier, total=progress.tasks[earlier].completed or 1)
                 tasks[stage] = progress.add_task(stage, total=total)
             progress.update(tasks[stage], completed=done, total=total)
 
