@@ -35,6 +35,9 @@ Progress = Callable[[int, int, float], None]
 ROWS_PER_STEP = 4
 """Times `tuning.batch_size`: texts to classify are short beside prompts with answers."""
 
+RATE = 0.4
+"""Times `tuning.learning_rate`, which suits a generator's LoRA: on Banking77's dev split 8e-4 beat 2e-3 and 3e-4."""
+
 _SCALE = 16.0
 """Cosines become logits times this."""
 _SMOOTHING = 0.1
@@ -276,7 +279,7 @@ def _fit(
     size = ROWS_PER_STEP * config.batch_size
     planned = config.epochs * math.ceil(len(rows) / size)
     weights = [encoder.head.requires_grad_(), *(p for p in encoder.model.parameters() if p.requires_grad)]
-    optimizer = torch.optim.AdamW(weights, lr=config.learning_rate, weight_decay=0.0)
+    optimizer = torch.optim.AdamW(weights, lr=RATE * config.learning_rate, weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, planned))
     curve: list[CurvePoint] = []
     best, best_epoch, step, epoch = math.inf, 0, 0, 0
