@@ -31,13 +31,16 @@ class Reader:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """One source file as Markdown. `id` is its path relative to the documents folder, with forward slashes."""
+    """One source as Markdown. `id` is its path relative to the documents folder, with forward slashes; a document of a named
+    source starts with that source's name. `modified`: when it last changed, ISO 8601 in UTC; None where nobody knows."""
 
     id: str
     title: str
     text: str
     hash: str
     readers: tuple[str, ...]
+    tags: tuple[str, ...] = ()
+    modified: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +64,8 @@ class Chunk:
     tokens: int
     readers: tuple[str, ...]
     page: int | None = None
+    tags: tuple[str, ...] = ()
+    modified: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

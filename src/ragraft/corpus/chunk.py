@@ -86,6 +86,8 @@ def chunk(document: Document, tokenizer: Tokenizer | Callable[[str], int], confi
             tokens=tools.count(piece.text),
             readers=document.readers,
             page=piece.page,
+            tags=document.tags,
+            modified=document.modified,
         )
         for position, (heading, piece) in enumerate(pieces)
     )

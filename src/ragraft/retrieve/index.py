@@ -31,7 +31,7 @@ REMEMBERED_FILTERS = 64
 """Readers per version of the index whose rows are remembered; others cost a scan of the reader lists per search."""
 
 _EMBEDDER = b"ragraft.embedder"
-_COLUMNS = ("id", "document", "title", "heading", "text", "position", "tokens", "readers", "page")
+_COLUMNS = ("id", "document", "title", "heading", "text", "position", "tokens", "readers", "page", "tags", "modified")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +175,7 @@ class Index:
         return fresh
 
     def documents(self) -> dict[str, str]:
-        """Document id -> key of what is indexed of it: a fingerprint of its hash, readers and the recipe."""
+        """Document id -> key of what is indexed of it: a fingerprint of its hash, readers, tags and the recipe."""
         with store_errors(self.path):
             rows = self._table.search().select(["document", "key"]).to_arrow()
         return dict(zip(rows["document"].to_pylist(), rows["key"].to_pylist(), strict=True))
@@ -239,9 +239,9 @@ class Index:
             self._table.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
             self._snapshot = None
 
-    def key(self, document_hash: str, readers: Sequence[str]) -> str:
+    def key(self, document_hash: str, readers: Sequence[str], tags: Sequence[str] = ()) -> str:
         """What `documents` holds for a document that is indexed as it stands; another key means that it has to be written."""
-        return fingerprint(document_hash, sorted(readers), self._recipe)
+        return fingerprint(document_hash, sorted(readers), sorted(tags), self._recipe)
 
     def _rows(self, entries: Sequence[Entry]) -> Any:
         import pyarrow as pa
@@ -263,7 +263,8 @@ class Index:
         columns: dict[str, Any] = {
             name: pa.array([getattr(chunk, name) for _, chunk in pairs], schema.field(name).type) for name in _COLUMNS
         }
-        keys = {entry.document.id: self.key(entry.document.hash, entry.document.readers) for entry in entries}
+        documents = {entry.document.id: entry.document for entry in entries}
+        keys = {name: self.key(d.hash, d.readers, d.tags) for name, d in documents.items()}
         columns["key"] = pa.array([keys[entry.document.id] for entry, _ in pairs], pa.string())
         columns["search"] = pa.array([search_text(chunk) for _, chunk in pairs], pa.string())
         columns["vector"] = pa.FixedSizeListArray.from_arrays(flat, self.dimension)
@@ -272,7 +273,7 @@ class Index:
 
 def _chunk(row: dict[str, Any]) -> Chunk:
     fields: dict[str, Any] = {name: row[name] for name in _COLUMNS}
-    fields["readers"] = tuple(row["readers"])
+    fields |= {"readers": tuple(row["readers"]), "tags": tuple(row["tags"])}
     return Chunk(**fields)
 
 
@@ -301,7 +302,7 @@ def _schema(embedder_name: str, dimension: int) -> Any:
     text, number = pa.string(), pa.int32()
     fields = [(name, text) for name in ("id", "document", "key", "title", "heading", "text", "search")]
     fields += [("position", number), ("tokens", number), ("page", number)]
-    fields += [("readers", pa.list_(text)), ("vector", pa.list_(pa.float32(), dimension))]
+    fields += [("modified", text), ("tags", pa.list_(text)), ("readers", pa.list_(text)), ("vector", pa.list_(pa.float32(), dimension))]
     return pa.schema(fields, metadata={_EMBEDDER: embedder_name.encode()})
 
 
