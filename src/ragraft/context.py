@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ragraft import config as configuration
 from ragraft.errors import DataError
@@ -16,6 +17,9 @@ from ragraft.models.protocol import Embedder, Generator
 from ragraft.retrieve.index import Index
 from ragraft.types import Adapter, Reader
 from ragraft.workspace import Workspace, fingerprint
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 Notify = Callable[[str, int, int], None]
 """Called as (stage, units done, units in all) while a stage works; done equals all when it ends."""
@@ -42,6 +46,11 @@ class Context:
     @cached_property
     def embedder(self) -> Embedder:
         return load.embedder(self.config.models.embedder, self.config.models, folder=self.folder)
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer | Callable[[str], int]:
+        """What counts a chunk's tokens: the embedder's own tokenizer, or its count where an endpoint hides it."""
+        return self.embedder.tokenizer or (lambda text: self.embedder.count_tokens([text])[0])
 
     @cached_property
     def generator(self) -> Generator:

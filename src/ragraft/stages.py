@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from ragraft.context import Context
 from ragraft.corpus import examples as labelled
 from ragraft.corpus.chunk import chunk
@@ -70,7 +72,7 @@ def sync(context: Context, *, rebuild: bool = False) -> SyncReport:
     skipped: list[Skipped] = []
     chunks = tokens = 0
     for start in range(0, len(stale), DOCUMENTS_A_COMMIT):
-        entries = [_entry(context, d) for d in _readable(stale[start : start + DOCUMENTS_A_COMMIT], skipped)]
+        entries = _entries(context, _readable(stale[start : start + DOCUMENTS_A_COMMIT], skipped))
         context.index.write([e for e in entries if e.chunks])
         chunks += sum(len(e.chunks) for e in entries)
         tokens += sum(c.tokens for e in entries for c in e.chunks)
@@ -103,10 +105,15 @@ def _readable(sources: Sequence[Source], skipped: list[Skipped]) -> list[Documen
     return [p for p in parsed if isinstance(p, Document)]
 
 
-def _entry(context: Context, document: Document) -> Entry:
-    tokenizer = context.embedder.tokenizer or (lambda text: context.embedder.count_tokens([text])[0])
-    chunks = chunk(document, tokenizer, context.config.chunks)
-    return Entry(document=document, chunks=chunks, vectors=context.embedder.embed([search_text(c) for c in chunks]))
+def _entries(context: Context, documents: Sequence[Document]) -> list[Entry]:
+    """The documents with their chunks, embedded in one batch."""
+    chunks = [chunk(d, context.tokenizer, context.config.chunks) for d in documents]
+    vectors = context.embedder.embed([search_text(c) for of_document in chunks for c in of_document])
+    ends = np.cumsum([len(c) for c in chunks])
+    return [
+        Entry(document=d, chunks=c, vectors=vectors[end - len(c) : end])
+        for d, c, end in zip(documents, chunks, ends.tolist(), strict=True)
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -302,7 +302,12 @@ def _schema(embedder_name: str, dimension: int) -> Any:
     text, number = pa.string(), pa.int32()
     fields = [(name, text) for name in ("id", "document", "key", "title", "heading", "text", "search")]
     fields += [("position", number), ("tokens", number), ("page", number)]
-    fields += [("modified", text), ("tags", pa.list_(text)), ("readers", pa.list_(text)), ("vector", pa.list_(pa.float32(), dimension))]
+    fields += [
+        ("modified", text),
+        ("tags", pa.list_(text)),
+        ("readers", pa.list_(text)),
+        ("vector", pa.list_(pa.float32(), dimension)),
+    ]
     return pa.schema(fields, metadata={_EMBEDDER: embedder_name.encode()})
 
 
