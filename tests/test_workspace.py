@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -90,6 +91,21 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
         workspace.write_atomic(path, "new")
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_a_full_disk_is_named_whatever_the_writer_of_weights_calls_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build(folder: Path) -> None:
+        (folder / "rows.jsonl").write_text("kept")
+        raise RuntimeError("unexpected pos 1924864 vs 1924756")
+
+    with pytest.raises(RuntimeError, match="unexpected pos"):
+        Workspace(tmp_path).build_stage("adapters", "k", build)
+    monkeypatch.setattr(workspace.shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
+    with pytest.raises(StoreError, match="disk is full"):
+        Workspace(tmp_path).build_stage("adapters", "k", build)
+    assert (tmp_path / ".ragraft/stages/adapters/.k.building/rows.jsonl").read_text() == "kept"
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,8 @@ from ragraft.errors import LockedError, StoreError
 
 T = TypeVar("T")
 STATE = ".ragraft"
+FULL_BELOW = 1 << 20
+"""Free bytes under which a failed write is put down to a full disk."""
 
 
 def fingerprint(*parts: object) -> str:
@@ -152,6 +154,11 @@ class Workspace:
             working.rename(target)
         except OSError as error:
             raise disk_error(error, target) from error
+        except Exception as error:
+            # Writers of weights report a full disk as errors of their own.
+            if shutil.disk_usage(working).free < FULL_BELOW:
+                raise disk_error(OSError(errno.ENOSPC, ""), target) from error
+            raise
         return target
 
     def new_run(self) -> Path:
@@ -183,15 +190,18 @@ class Workspace:
                 file.seek(0)
                 holder = file.read().strip() or "another process"
                 raise LockedError(f"{self.root}: {holder} works on this project; wait for it, or use --wait") from None
-            file.seek(0)
-            file.truncate()
-            file.write(f"`{purpose}` (process {os.getpid()}, since {time.strftime('%H:%M:%S')})")
-            file.flush()
+            _sign(file.fileno(), f"`{purpose}` (process {os.getpid()}, since {time.strftime('%H:%M:%S')})")
             try:
                 yield
             finally:
-                file.seek(0)
-                file.truncate()
+                _sign(file.fileno(), "")
+
+
+def _sign(descriptor: int, holder: str) -> None:
+    """Write who holds the lock. A disk too full for that line says so when something that matters is written."""
+    with contextlib.suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, holder.encode())
 
 
 def now() -> str:
