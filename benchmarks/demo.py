@@ -35,7 +35,9 @@ def run(*arguments: str) -> Run:
     process = psutil.Popen([RAGRAFT, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while process.poll() is None:
         try:
-            peak = max(peak, process.memory_info().rss + sum(c.memory_info().rss for c in process.children(recursive=True)))
+            peak = max(
+                peak, process.memory_info().rss + sum(c.memory_info().rss for c in process.children(recursive=True))
+            )
         except psutil.Error:
             break
         time.sleep(0.05)

@@ -256,7 +256,7 @@ def tune(
     from ragraft.types import TunedArm
     from ragraft.workspace import to_json
 
-    wanted = tuple(_arm(a) for a in arm or ("tuned", "raft"))
+    wanted: tuple[ArmName, ...] = tuple(_arm(a) for a in arm or ("tuned", "raft"))
     with _opened(folder, quiet=json) as context:
         tuned = pipeline.tune(context, wanted, wait=wait)
     if json:

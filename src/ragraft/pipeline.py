@@ -49,7 +49,7 @@ def compare(context: Context, *, wait: bool = False) -> Report:
         synced = stages.sync(context) if config.project.task == "answer" else None
         parts = stages.divide(context)
         arms, absent = _arms(context)
-        adapters = {arm: stages.tune(context, arm, parts) for arm in _trainings(arms)}
+        adapters: dict[ArmName, Adapter] = {arm: stages.tune(context, arm, parts) for arm in _trainings(arms)}
         asked = [stages.evaluate(context, arm, parts, _adapter_of(arm, adapters)) for arm in arms]
         evaluations, agreement = stages.scored(context, parts, asked)
         comparison = comparing.compare(
@@ -119,8 +119,8 @@ def _arms(
     context: Context, wanted: Sequence[ArmName] | None = None
 ) -> tuple[tuple[ArmName, ...], tuple[NotApplicable, ...]]:
     """The arms that exist for this task and generator, and for each other one why it does not."""
-    reasons = {arm: _why_not(context, arm) for arm in wanted or context.config.compare.arms}
-    present = tuple(arm for arm, reason in reasons.items() if not reason)
+    reasons: dict[ArmName, str] = {arm: _why_not(context, arm) for arm in wanted or context.config.compare.arms}
+    present: tuple[ArmName, ...] = tuple(arm for arm, reason in reasons.items() if not reason)
     return present, tuple(NotApplicable(arm=arm, reason=reason) for arm, reason in reasons.items() if reason)
 
 

@@ -53,9 +53,7 @@ class Comparing:
         return self.folder / "report.html"
 
     def _repr_html_(self) -> str:
-        from ragraft.compare.report import html_summary
-
-        return html_summary(self.report)
+        return _summary(self.report)
 
     def __repr__(self) -> str:
         return f"<comparison {self.report.run}: {self.report.recommendation.headline}>"
@@ -117,7 +115,13 @@ class Project:
             return f"<p>{self!r}: no comparison yet, <code>.compare()</code> makes one.</p>".replace(
                 "<project", "&lt;project"
             )
-        return self.run(runs[0])._repr_html_()
+        return _summary(self.run(runs[0]).report)
+
+
+def _summary(report: Report) -> str:
+    from ragraft.compare.report import html_summary
+
+    return html_summary(report)
 
 
 def open(folder: str | Path) -> Project:

@@ -9,6 +9,7 @@ a date are the openai client's; this module owns concurrency, the time to the fi
 
 from __future__ import annotations
 
+import importlib
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -80,7 +81,7 @@ def endpoint(spec: str, *, folder: Path | None = None) -> Endpoint:
 
 def _client(where: Endpoint, config: ModelsSection) -> OpenAI:
     # Whole before any thread starts: openai looks at a half-imported httpx when two threads meet there.
-    import httpx  # noqa: F401
+    importlib.import_module("httpx")
     from openai import OpenAI
 
     # The client insists on a key; servers that need none ignore it.

@@ -58,7 +58,7 @@ class Scorer:
     """`scores(texts)` is an array of n texts × labels, in [0, 1], in the order of `labels`."""
 
     labels: tuple[str, ...]
-    scores: Callable[[Sequence[str]], NDArray[np.float32]]
+    scores: Callable[[Sequence[str]], NDArray[np.floating]]
 
 
 def build(arm: ArmName, embedder: Embedder, parts: Split, adapter: Adapter | None, out_of_scope: str) -> Classifier:
