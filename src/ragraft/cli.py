@@ -226,7 +226,9 @@ def ask(
 
 def _print_answer(answer: Answer) -> None:
     console = _console()
-    console.print(_escape(answer.text) or "[dim](an empty answer)[/]", highlight=False)
+    first, last = answer.highlight or (0, 0)
+    before, words, after = (_escape(t) for t in (answer.text[:first], answer.text[first:last], answer.text[last:]))
+    console.print(f"{before}[bold]{words}[/]{after}" if answer.text else "[dim](an empty answer)[/]", highlight=False)
     for cited in answer.citations:
         passage = answer.passages[cited.number - 1].chunk
         heading = " › ".join(x for x in (passage.title, passage.heading) if x)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from ragraft import config as configuration
 from ragraft.errors import DataError
-from ragraft.models import load
+from ragraft.models import load, span
 from ragraft.models.protocol import Embedder, Generator
+from ragraft.models.span import SpanReader
 from ragraft.retrieve.index import Index
 from ragraft.types import Adapter, Reader
 from ragraft.workspace import Workspace, fingerprint
@@ -62,6 +63,15 @@ class Context:
         if adapter is None:
             return self.generator
         return load.generator(self.config.models.generator, self.config.models, adapter=Path(adapter.path))
+
+    @cached_property
+    def span_reader(self) -> SpanReader:
+        """The packaged span reader, which `quote` needs."""
+        return span.load_reader()
+
+    @cached_property
+    def span_reader_fingerprint(self) -> str:
+        return span.load_settings(span.reader_folder()).sha256
 
     @property
     def generator_is_remote(self) -> bool:

@@ -26,7 +26,8 @@ from ragraft.evaluate.scorers import Evidence, score
 from ragraft.models import load
 from ragraft.retrieve.index import Entry, search_text
 from ragraft.systems import classify
-from ragraft.systems.system import NEVER_REFUSE, Retriever, System, best_sentences, calibrate
+from ragraft.systems.quote import NEVER_REFUSE, best_quotes, calibrate
+from ragraft.systems.system import Retriever, System
 from ragraft.tune import encoder, lora, rows
 from ragraft.types import (
     Adapter,
@@ -285,6 +286,7 @@ def build_system(context: Context, arm: ArmName, parts: Split | None, adapter: A
         arm=arm,
         generator=None if arm == "quote" else context.generator_with(adapter),
         retriever=retriever(context) if arm in INDEX_ARMS else None,
+        span_reader=context.span_reader if arm in INDEX_ARMS else None,
         instruction=config.project.instruction,
         max_new_tokens=config.evaluation.max_new_tokens,
         refuse_below=_calibrated(context, parts) if arm == "quote" and parts else NEVER_REFUSE,
@@ -308,7 +310,7 @@ def _calibrated(context: Context, parts: Split) -> float:
     def build(folder: Path) -> None:
         requests = [Request(question=e.question) for e in parts.dev]
         found = retriever(context).passages(requests, context.evaluation_reader) if requests else ()
-        picks = best_sentences(context.embedder, [r.question for r in requests], found)
+        picks = best_quotes(context.embedder, context.span_reader, [r.question for r in requests], found)
         kinds = [e.answerable for e in parts.dev]
         threshold = QuoteThreshold(
             refuse_below=calibrate([p.score if p else NEVER_REFUSE for p in picks], kinds),
@@ -322,7 +324,9 @@ def _calibrated(context: Context, parts: Split) -> float:
 
 
 def _quote_key(context: Context, parts: Split) -> str:
-    return fingerprint(parts.dev, context.knowledge_fingerprint(), context.evaluation_reader)
+    return fingerprint(
+        parts.dev, context.knowledge_fingerprint(), context.span_reader_fingerprint, context.evaluation_reader
+    )
 
 
 # --- evaluation --------------------------------------------------------------------------------------------------------
@@ -376,7 +380,7 @@ def _evaluation_key(context: Context, arm: ArmName, parts: Split, adapter: Adapt
         parts.test,
         config.project,
         config.evaluation,
-        context.knowledge_fingerprint() if arm in INDEX_ARMS else "",
+        (context.knowledge_fingerprint(), context.span_reader_fingerprint) if arm in INDEX_ARMS else "",
         _quote_key(context, parts) if arm == "quote" else context.generator_fingerprint,
         adapter.fingerprint if adapter else "",
     )

@@ -191,18 +191,21 @@ class Timings:
 
     retrieve: float = 0.0
     generate: float = 0.0
+    check: float = 0.0
     first_token: float | None = None
 
     @property
     def total(self) -> float:
-        return self.retrieve + self.generate
+        return self.retrieve + self.generate + self.check
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """A system's answer. `text` has no citation markers; `invented` counts markers that named no passage.
 
-    `confidence` in [0, 1] where the system has one (classify, quote), else None.
+    `confidence` in [0, 1] where the system has one (classify, quote), else None. `highlight`: start and end, in characters of `text`,
+    of the words that answer (quote). `support`: the span reader's chance that a cited passage answers the question in words that
+    the answer holds; None without passages.
     """
 
     text: str
@@ -217,6 +220,8 @@ class Answer:
     timings: Timings = Timings()
     index_version: int | None = None
     confidence: float | None = None
+    highlight: tuple[int, int] | None = None
+    support: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -234,8 +234,10 @@ def _used(outcome: Answer, example: Example, keys: dict[str, int]) -> tuple[Used
 
 def _notes(outcome: Answer) -> tuple[str, ...]:
     """What deserves a word: refusals, invented citations, passages that did not fit, tokens, confidence."""
+    first, last = outcome.highlight or (0, 0)
     notes = [
         (outcome.refused, "refused to answer"),
+        (last > first, f"the words that answer: “{outcome.text[first:last]}”"),
         (outcome.invented > 0, wording.count(outcome.invented, "invented citation") + " removed"),
         (outcome.dropped > 0, wording.count(outcome.dropped, "passage") + " dropped: the prompt was full"),
         (outcome.completion_tokens > 0, f"{outcome.prompt_tokens:,} + {outcome.completion_tokens:,} tokens"),

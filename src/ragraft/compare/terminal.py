@@ -27,7 +27,7 @@ HEADS = {
     "refusal": "refuses",
     "false_refusal": "false ref.",
 }
-HIDDEN = ("token_f1", "cited")
+HIDDEN = ("token_f1", "support", "cited")
 """Left to the HTML report, which has the room."""
 STYLES = {"one": "green", "tie": "blue", "undecided": "yellow"}
 TITLES = {"one": "Recommended", "tie": "A tie: the cheapest of the tied arms", "undecided": "Not enough evidence"}

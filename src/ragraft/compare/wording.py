@@ -71,6 +71,12 @@ METRICS: dict[str, Metric] = {
         group="Grounding",
         explanation="Sentences of the answer that a retrieved passage supports.",
     ),
+    "support": Metric(
+        label="Reader's support",
+        short="Support",
+        group="Grounding",
+        explanation="The packaged reader's chance that a cited passage answers the question in words that the answer holds.",
+    ),
     "cited": Metric(
         label="Answers with a citation",
         short="Cited",

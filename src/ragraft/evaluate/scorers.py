@@ -18,7 +18,7 @@ from ragraft.systems.cite import sentences, supports
 from ragraft.types import Answer, CaseResult, Chunk, Example, Failure, Passage, Score, Task
 
 NAMES = (
-    "correct", "facts", "token_f1", "rouge_l", "grounding", "cited", "citation_precision", "citation_recall",
+    "correct", "facts", "token_f1", "rouge_l", "grounding", "support", "cited", "citation_precision", "citation_recall",
     "refusal", "false_refusal", "recall_at_k", "mrr", "ndcg", "judge", "accuracy", "oos_recall",
 )  # fmt: skip
 
@@ -67,6 +67,7 @@ def _answer(example: Example, outcome: Answer | Failure, evidence: Evidence) -> 
         facts,
         *_overlap(example, outcome),
         _grounding(outcome, evidence),
+        _support(outcome),
         *_citations(example, outcome),
         *_refusals(example, outcome),
     )
@@ -119,6 +120,12 @@ def _grounding(outcome: Answer, evidence: Evidence) -> Score:
         return Score(name="grounding", value=None, reason="the answer is empty")
     texts = [_context(p.chunk) for p in passages]
     return Score(name="grounding", value=sum(any(supports(t, c) for t in texts) for c in claims) / len(claims))
+
+
+def _support(outcome: Answer) -> Score:
+    """The span reader's chance that the passages behind the answer hold it (`systems.support`)."""
+    reason = "a refusal claims nothing" if outcome.refused else "the arm has no passages to check against"
+    return Score(name="support", value=outcome.support, reason=reason if outcome.support is None else "")
 
 
 def _context(chunk: Chunk) -> str:

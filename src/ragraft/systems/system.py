@@ -10,19 +10,18 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from ragraft import prompting
 from ragraft.config import RetrievalSection
 from ragraft.errors import DataError
 from ragraft.models.protocol import Embedder, Generator
+from ragraft.models.span import SpanReader
 from ragraft.retrieve.index import Index
 from ragraft.retrieve.search import search
-from ragraft.systems.cite import citation, resolve, sentences
+from ragraft.systems.cite import citation, resolve
 from ragraft.systems.classify import Classifier
+from ragraft.systems.quote import NEVER_REFUSE, Quote, best_quotes
+from ragraft.systems.support import support
 from ragraft.types import Answer, ArmName, Completion, Failure, Passage, Prompt, Reader, Request, Timings
-
-NEVER_REFUSE = -1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +40,14 @@ class Retriever:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class System:
-    """A generator or a classifier, perhaps a retriever. `refuse_below`: the sentence score under which `quote` declines."""
+    """A generator or a classifier, perhaps a retriever, with a span reader that checks what is answered from passages and,
+    without a generator, answers itself. `refuse_below`: the sentence score under which `quote` declines."""
 
     arm: ArmName
     generator: Generator | None = None
     retriever: Retriever | None = None
     classifier: Classifier | None = None
+    span_reader: SpanReader | None = None
     instruction: str = prompting.BRIEF
     max_new_tokens: int = 96
     refuse_below: float = NEVER_REFUSE
@@ -63,10 +64,11 @@ def answer(system: System, requests: Sequence[Request], reader: Reader) -> tuple
         answers = _quote(system, requests, found)
     else:
         answers = _generate(system, system.generator, requests, found)
-    return tuple(
+    timed = [
         replace(a, index_version=version, timings=replace(a.timings, retrieve=seconds)) if isinstance(a, Answer) else a
         for a in answers
-    )
+    ]
+    return _checked(system.span_reader, requests, timed) if system.span_reader else tuple(timed)
 
 
 def _retrieve(
@@ -120,10 +122,11 @@ def _read(prompt: Prompt, completion: Completion | Failure) -> Answer | Failure:
 
 
 def _quote(system: System, requests: Sequence[Request], found: Sequence[tuple[Passage, ...]]) -> list[Answer | Failure]:
-    """The best sentence of the best passage, or a refusal when even that scores below the calibrated threshold."""
+    """The best sentence of the passages, or a refusal when even that scores below the calibrated threshold."""
     assert system.retriever is not None
+    assert system.span_reader is not None
     started = time.perf_counter()
-    picks = best_sentences(system.retriever.embedder, [r.question for r in requests], found)
+    picks = best_quotes(system.retriever.embedder, system.span_reader, [r.question for r in requests], found)
     seconds = (time.perf_counter() - started) / len(requests)
     return [_quoted(pick, passages, system.refuse_below, seconds) for pick, passages in zip(picks, found, strict=True)]
 
@@ -137,7 +140,7 @@ def _quoted(pick: Quote | None, passages: tuple[Passage, ...], threshold: float,
             refused=True,
             passages=passages,
             timings=timings,
-            confidence=pick.score if pick else None,
+            confidence=max(0.0, pick.score) if pick else None,
         )
     cited = citation(pick.number, passages[pick.number - 1])
     return Answer(
@@ -147,59 +150,26 @@ def _quoted(pick: Quote | None, passages: tuple[Passage, ...], threshold: float,
         citations=(cited,),
         passages=passages,
         timings=timings,
-        confidence=pick.score,
+        confidence=max(0.0, pick.score),
+        highlight=pick.words,
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quote:
-    """A sentence of passage `number` (from 1) and its cosine with the question."""
-
-    number: int
-    sentence: str
-    score: float
-
-
-def best_sentences(
-    embedder: Embedder, questions: Sequence[str], found: Sequence[Sequence[Passage]]
-) -> tuple[Quote | None, ...]:
-    """For each question the sentence of its best passage that lies nearest to it; None where nothing was found."""
-    candidates = [_candidates(passages) for passages in found]
-    flat = [text for texts in candidates for text in texts]
-    if not flat:
-        return tuple(None for _ in questions)
-    vectors, asked = embedder.embed(flat), embedder.embed(list(questions), queries=True)
-    picks: list[Quote | None] = []
-    start = 0
-    for vector, texts in zip(asked, candidates, strict=True):
-        scores = vectors[start : start + len(texts)] @ vector
-        start += len(texts)
-        best = int(np.argmax(scores)) if texts else -1
-        picks.append(Quote(number=1, sentence=texts[best], score=float(scores[best])) if texts else None)
-    return tuple(picks)
-
-
-def _candidates(passages: Sequence[Passage]) -> tuple[str, ...]:
-    return sentences(passages[0].chunk.text) if passages else ()
-
-
-def calibrate(scores: Sequence[float], answerable: Sequence[bool]) -> float:
-    """The `refuse_below` that best parts answerable from unanswerable dev questions (largest Youden's J).
-
-    `NEVER_REFUSE` when dev holds only one of the two kinds: then nothing can be learned about refusing.
-    """
-    yes = sum(answerable)
-    no = len(answerable) - yes
-    if not yes or not no:
-        return NEVER_REFUSE
-    pairs = list(zip(scores, answerable, strict=True))
-
-    def youden(threshold: float) -> float:
-        kept = sum(s >= threshold for s, a in pairs if a) / yes
-        refused = sum(s < threshold for s, a in pairs if not a) / no
-        return kept + refused
-
-    return max(sorted(set(scores)), key=youden)
+def _checked(
+    span_reader: SpanReader, requests: Sequence[Request], outcomes: Sequence[Answer | Failure]
+) -> tuple[Answer | Failure, ...]:
+    """The same outcomes with `support`: what the span reader thinks of the passages that each answer rests on."""
+    started = time.perf_counter()
+    chances = support(
+        span_reader,
+        [r.question for r in requests],
+        [o if isinstance(o, Answer) and not o.refused else None for o in outcomes],
+    )
+    seconds = (time.perf_counter() - started) / len(requests)
+    return tuple(
+        replace(o, support=chance, timings=replace(o.timings, check=seconds)) if isinstance(o, Answer) else o
+        for o, chance in zip(outcomes, chances, strict=True)
+    )
 
 
 def _classify(classifier: Classifier, requests: Sequence[Request]) -> tuple[Answer | Failure, ...]:

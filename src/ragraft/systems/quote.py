@@ -1,0 +1,122 @@
+"""The `quote` arm: the sentence of the passages found that best answers a question, with the words in it that do.
+
+In: questions and their passages; the embedder and the span reader. Out: one `Quote` a question; nothing is written.
+
+Every sentence of every passage is a candidate. Three views of it are added up: how near the question is to the sentence under its
+headings, how likely the reader's span lies in it, and how well its passage was ranked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ragraft.models.protocol import Embedder
+from ragraft.models.span import Pair, Span, SpanReader
+from ragraft.systems.cite import sentences
+from ragraft.types import Passage
+
+READER_WEIGHT = 0.2
+PASSAGE_WEIGHT = 0.3
+"""Weights of the reader's probability and of the passage's fused score beside the sentence's cosine. Chosen on the 382 train and dev
+questions of the demo project (docs/log.md)."""
+NEVER_REFUSE = -1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """A sentence of passage `number` (from 1) and its score in [-1, 1]. `words`: start and end, in characters of the sentence, of
+    what answers; None where the reader's span lies in another sentence."""
+
+    number: int
+    sentence: str
+    score: float
+    words: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    number: int
+    sentence: str
+    context: str
+
+
+def best_quotes(
+    embedder: Embedder, reader: SpanReader, questions: Sequence[str], found: Sequence[Sequence[Passage]]
+) -> tuple[Quote | None, ...]:
+    """For each question the best sentence of its passages; None where nothing was found."""
+    candidates = [_candidates(passages) for passages in found]
+    contexts = [c.context for group in candidates for c in group]
+    if not contexts:
+        return tuple(None for _ in questions)
+    vectors, asked = embedder.embed(contexts), embedder.embed(list(questions), queries=True)
+    spans = iter(reader.read_pairs([_pair(q, p) for q, group in zip(questions, found, strict=True) for p in group]))
+    picks: list[Quote | None] = []
+    start = 0
+    for vector, group, passages in zip(asked, candidates, found, strict=True):
+        cosines = (vectors[start : start + len(group)] @ vector).tolist()
+        start += len(group)
+        read = [next(spans) for _ in passages]
+        picks.append(_best(group, cosines, read, passages))
+    return tuple(picks)
+
+
+def _candidates(passages: Sequence[Passage]) -> tuple[_Candidate, ...]:
+    """Every sentence, list item and table row. A row is read with its table's header, which is no candidate itself."""
+    found: list[_Candidate] = []
+    for number, passage in enumerate(passages, start=1):
+        above, header = f"{passage.chunk.title} {passage.chunk.heading}", ""
+        parts = sentences(passage.chunk.text)
+        for sentence, following in zip(parts, (*parts[1:], ""), strict=True):
+            if not sentence.startswith("|"):
+                header = ""
+            elif not header and following.startswith("|"):
+                header = sentence
+                continue
+            found.append(_Candidate(number, sentence, " ".join(filter(None, (above, header, sentence)))))
+    return tuple(found)
+
+
+def _pair(question: str, passage: Passage) -> Pair:
+    return Pair(question=question, passage=passage.chunk.text, title=passage.chunk.title)
+
+
+def _best(
+    candidates: Sequence[_Candidate], cosines: Sequence[float], read: Sequence[Span], passages: Sequence[Passage]
+) -> Quote | None:
+    quotes = [
+        _quote(c, cosine, read[c.number - 1], passages[c.number - 1])
+        for c, cosine in zip(candidates, cosines, strict=True)
+    ]
+    return max(quotes, key=lambda q: q.score, default=None)
+
+
+def _quote(candidate: _Candidate, cosine: float, span: Span, passage: Passage) -> Quote:
+    words = " ".join(span.text.split())
+    at = candidate.sentence.find(words) if words else -1
+    score = cosine + PASSAGE_WEIGHT * passage.score + (READER_WEIGHT * span.probability if at >= 0 else 0.0)
+    return Quote(
+        number=candidate.number,
+        sentence=candidate.sentence,
+        score=score / (1 + PASSAGE_WEIGHT + READER_WEIGHT),
+        words=(at, at + len(words)) if at >= 0 else None,
+    )
+
+
+def calibrate(scores: Sequence[float], answerable: Sequence[bool]) -> float:
+    """The `refuse_below` that best parts answerable from unanswerable dev questions (largest Youden's J).
+
+    `NEVER_REFUSE` when dev holds only one of the two kinds: then nothing can be learned about refusing.
+    """
+    yes = sum(answerable)
+    no = len(answerable) - yes
+    if not yes or not no:
+        return NEVER_REFUSE
+    pairs = list(zip(scores, answerable, strict=True))
+
+    def youden(threshold: float) -> float:
+        kept = sum(s >= threshold for s, a in pairs if a) / yes
+        refused = sum(s < threshold for s, a in pairs if not a) / no
+        return kept + refused
+
+    return max(sorted(set(scores)), key=youden)
