@@ -58,3 +58,12 @@ def test_the_template_and_every_default_in_its_comments_are_true(tmp_path: Path)
     loaded = load(tmp_path, "\n".join(line for line in commented if not line.startswith(samples)))
     for section in ("chunks", "retrieval", "tuning", "compare", "prices", "examples", "models"):
         assert getattr(loaded, section) == getattr(config.Config(), section), section
+
+
+def test_groups_may_nest_but_not_in_a_circle(tmp_path: Path) -> None:
+    nested = '[groups]\nall = ["a", "b"]\na = ["b"]\nb = ["ann"]\n'
+    assert load(tmp_path, nested).groups == {"all": ("a", "b"), "a": ("b",), "b": ("ann",)}
+    with pytest.raises(ConfigError, match="`groups`: a group contains itself: a → b → a"):
+        load(tmp_path, '[groups]\nall = ["a"]\na = ["b"]\nb = ["x", "a"]\n')
+    with pytest.raises(ConfigError, match="`everyone` is every reader"):
+        load(tmp_path, '[groups]\neveryone = ["a"]\n')

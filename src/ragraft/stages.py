@@ -6,6 +6,7 @@ instead of run. `pipeline` calls these in order.
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,8 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ragraft import lineage
 from ragraft.context import Context
 from ragraft.corpus import examples as labelled
+from ragraft.corpus import tombstones
 from ragraft.corpus.chunk import chunk
 from ragraft.corpus.parse import parse
 from ragraft.corpus.sources import Source, find
@@ -24,12 +27,14 @@ from ragraft.errors import DataError
 from ragraft.evaluate import judge, run
 from ragraft.evaluate.scorers import Evidence, score
 from ragraft.models import load
+from ragraft.retrieve import history
 from ragraft.retrieve.index import Entry, search_text
 from ragraft.systems import classify
 from ragraft.systems.quote import NEVER_REFUSE, best_quotes, calibrate
 from ragraft.systems.system import Retriever, System
 from ragraft.tune import encoder, lora, rows
 from ragraft.types import (
+    EVERYONE,
     Adapter,
     Agreement,
     Answer,
@@ -67,13 +72,14 @@ def sync(context: Context, *, rebuild: bool = False) -> SyncReport:
     started = time.perf_counter()
     if rebuild:
         context.index = context.open_index(rebuild=True)
-    sources = find(context.folder, context.config.documents)
+    skipped: list[Skipped] = []
+    sources = _allowed(context, find(context.folder, context.config.documents), skipped)
     known = context.index.documents()
     stale = [s for s in sources if known.get(s.id) != context.index.key(s.hash, s.readers)]
-    skipped: list[Skipped] = []
     chunks = tokens = 0
     for start in range(0, len(stale), DOCUMENTS_A_COMMIT):
-        entries = _entries(context, _readable(stale[start : start + DOCUMENTS_A_COMMIT], skipped))
+        readable = _readable(stale[start : start + DOCUMENTS_A_COMMIT], skipped)
+        entries = _entries(context, [_with_own_rights(context, d) for d in readable])
         context.index.write([e for e in entries if e.chunks])
         chunks += sum(len(e.chunks) for e in entries)
         tokens += sum(c.tokens for e in entries for c in e.chunks)
@@ -104,6 +110,21 @@ def _readable(sources: Sequence[Source], skipped: list[Skipped]) -> list[Documen
     parsed = [parse(source) for source in sources]
     skipped.extend(p for p in parsed if isinstance(p, Skipped))
     return [p for p in parsed if isinstance(p, Document)]
+
+
+def _allowed(context: Context, sources: Sequence[Source], skipped: list[Skipped]) -> list[Source]:
+    """The sources without those that were forgotten, which join `skipped`."""
+    stones = tombstones.read(context.space.forgotten)
+    refused = {s.id: why for s in sources if (why := tombstones.held_back(s.id, s.hash, stones))}
+    skipped.extend(refused.values())
+    return [s for s in sources if s.id not in refused]
+
+
+def _with_own_rights(context: Context, document: Document) -> Document:
+    """The document as the project lets it speak of itself."""
+    if context.config.documents.front_matter:
+        return document
+    return replace(document, own_readers=(EVERYONE,), own_tags=())
 
 
 def _entries(context: Context, documents: Sequence[Document]) -> list[Entry]:
@@ -151,16 +172,19 @@ def has_examples(context: Context) -> bool:
 
 
 def divide(context: Context) -> Split:
-    """Load the examples, check them against the index, and split them by group; near-duplicates stay together."""
+    """Load the examples, check them against the index, and split them by group; near-duplicates stay together. Examples
+    that name a forgotten document are left out."""
     config = context.config
     loaded = labelled.load(context.folder / config.examples.path, skip_bad_lines=config.examples.skip_bad_lines)
+    gone = {stone.document for stone in tombstones.read(context.space.forgotten)}
+    examples = tuple(e for e in loaded.examples if gone.isdisjoint(e.documents))
     if config.project.task == "answer":
-        labelled.check_documents(loaded.examples, context.index.documents().keys())
+        labelled.check_documents(examples, context.index.documents().keys())
     seed, stratify = config.project.seed, config.project.task == "classify"
-    key = fingerprint(loaded.examples, config.examples, seed, stratify, context.embedder_fingerprint)
+    key = fingerprint(examples, config.examples, seed, stratify, context.embedder_fingerprint)
 
     def build(folder: Path) -> None:
-        made = split(loaded.examples, context.embedder.embed, config.examples, seed, stratify=stratify)
+        made = split(examples, context.embedder.embed, config.examples, seed, stratify=stratify)
         write_atomic(folder / "split.json", to_json(made))
 
     folder = context.space.build_stage("split", key, build)
@@ -171,10 +195,14 @@ def divide(context: Context) -> Split:
 
 
 def tune(context: Context, arm: ArmName, parts: Split) -> Adapter:
-    """The adapter of `tuned` or `raft`, trained on the train split with early stopping on dev; loaded when it is there."""
+    """The adapter of `tuned` or `raft`, trained on the train split with early stopping on dev; loaded when it is there.
+    One that holds forgotten data is trained again, and the old weights go."""
     key = adapter_key(context, arm, parts)
+    if lineage.mark_of(context.space.stage("adapters", key)):
+        shutil.rmtree(context.space.stage("adapters", key))
     folder = context.space.build_stage("adapters", key, partial(_train, context, arm, parts))
     write_atomic(context.space.latest_adapter(arm), key)
+    lineage.drop_marked(context.space, arm)
     return _adapter(folder)
 
 
@@ -200,7 +228,7 @@ def adapter_key(context: Context, arm: ArmName, parts: Split) -> str:
         return fingerprint(
             "classify", parts.train, parts.dev, config.tuning, config.project.seed, context.embedder_fingerprint
         )
-    seen = context.knowledge_fingerprint() if arm == "raft" else ""
+    seen = (context.knowledge_fingerprint(), context.evaluation_reader) if arm == "raft" else ""
     return fingerprint(
         arm,
         parts.train,
@@ -228,6 +256,7 @@ def _train(context: Context, arm: ArmName, parts: Split, folder: Path) -> None:
     else:
         train_rows, dev_rows = (training_rows(context, arm, part) for part in (parts.train, parts.dev))
         write_atomic(folder / "rows.jsonl", "\n".join(to_json(r) for r in (*train_rows, *dev_rows)) + "\n")
+        lineage.record(context, arm, (*train_rows, *dev_rows), folder)
         adapter = lora.train(
             train_rows,
             dev_rows,
@@ -293,8 +322,11 @@ def build_system(context: Context, arm: ArmName, parts: Split | None, adapter: A
     )
 
 
-def retriever(context: Context) -> Retriever:
-    return Retriever(index=context.indexed(), embedder=context.embedder, config=context.config.retrieval)
+def retriever(context: Context, as_of: int | None = None) -> Retriever:
+    """Searches in the latest version of the index, or in an older one under the rights of now."""
+    index = context.indexed()
+    found = index if as_of is None else history.as_of(index, as_of)
+    return Retriever(index=found, embedder=context.embedder, config=context.config.retrieval)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import html
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from ragraft.corpus.front import Front, Unclear, read_meta, split_front
 from ragraft.corpus.sources import Source
 from ragraft.types import Document, Skipped
 
@@ -25,8 +26,6 @@ _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.I | re.S)
 _HEAD = re.compile(r"<head[\s>].*?</head>", re.I | re.S)
 _FENCE = re.compile(r"^ {0,3}(```|~~~).*?(^ {0,3}\1|\Z)", re.M | re.S)
 _H1 = re.compile(r"^ {0,3}#[ \t]+(\S.*?)[ \t]*#*[ \t]*$|^ {0,3}(\S[^\n]*)\n {0,3}=+[ \t]*$", re.M)
-_FRONT = re.compile(r"\A(?:---|\+\+\+)[ \t]*\n(.*?\n)?(?:---|\+\+\+)[ \t]*(?:\n|\Z)", re.S)
-_FRONT_TITLE = re.compile(r"^title\s*[:=]\s*(.+?)\s*$", re.M)
 _OFFICE = (".docx", ".pptx", ".xlsx")
 
 
@@ -40,6 +39,7 @@ class Content:
 
     text: str
     title: str = ""
+    front: Front = field(default_factory=Front)
 
 
 def parse(source: Source) -> Document | Skipped:
@@ -55,11 +55,24 @@ def parse(source: Source) -> Document | Skipped:
     text = content.text.strip()
     if not re.search(r"\w", re.sub(r"<!--.*?-->", "", text, flags=re.S)):
         return Skipped(source=source.id, reason="empty: there is no text in it")
-    front, text = _front_matter(text) if source.path.suffix.lower() in MARKDOWN + TEXT else ("", text)
+    front = content.front
+    if source.path.suffix.lower() in MARKDOWN + TEXT:
+        try:
+            front, text = split_front(text)
+        except Unclear as error:
+            return Skipped(source=source.id, reason=str(error))
     if not text:
         return Skipped(source=source.id, reason="empty: there is nothing but front matter in it")
-    title = front or first_heading(text) or content.title or readable(source.id)
-    return Document(id=source.id, title=title, text=text, hash=source.hash, readers=source.readers)
+    title = front.title or first_heading(text) or content.title or readable(source.id)
+    return Document(
+        id=source.id,
+        title=title,
+        text=text,
+        hash=source.hash,
+        readers=source.readers,
+        own_readers=front.readers,
+        own_tags=front.tags,
+    )
 
 
 def first_heading(text: str) -> str:
@@ -132,15 +145,6 @@ def decode(data: bytes) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _front_matter(text: str) -> tuple[str, str]:
-    """(title in the front matter or empty, the text below it)."""
-    found = _FRONT.match(text)
-    if not found or not re.match(r"[\w-]+\s*[:=]", (found[1] or "").lstrip()):
-        return "", text
-    title = _FRONT_TITLE.search(found[1])
-    return (title[1].strip("\"'") if title else ""), text[found.end() :].strip()
-
-
 def _read_html(data: bytes) -> Content:
     charset = _CHARSET.search(data[:2048])
     try:
@@ -150,7 +154,11 @@ def _read_html(data: bytes) -> Content:
     title = _TITLE.search(text)
     # Left in, the head's metadata would stand at the top of the text as if it were the author's.
     body = extract(_HEAD.sub("", text, count=1).encode(), "text/html", pages=False)
-    return Content(text=body.text, title=" ".join(html.unescape(title[1]).split()) if title else "")
+    try:
+        front = read_meta(text)
+    except Unclear as error:
+        raise Unreadable(str(error)) from error
+    return Content(text=body.text, title=" ".join(html.unescape(title[1]).split()) if title else "", front=front)
 
 
 def _read_other(source: Source, data: bytes) -> Content:
