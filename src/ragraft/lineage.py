@@ -75,6 +75,11 @@ def read(folder: Path) -> Lineage:
     return from_json(Lineage, path.read_bytes())
 
 
+def outdated(folder: Path) -> bool:
+    """Whether an adapter that is there must be trained again whatever its fingerprint says."""
+    return folder.is_dir() and ((folder / MARK).is_file() or not (folder / LINEAGE).is_file())
+
+
 def mark_of(folder: Path) -> MarkedAdapter | None:
     """The mark of an adapter that learned from forgotten documents."""
     path = folder / MARK

@@ -174,10 +174,8 @@ def has_examples(context: Context) -> bool:
 def divide(context: Context) -> Split:
     """Load the examples, check them against the index, and split them by group; near-duplicates stay together. Examples
     that name a forgotten document are left out."""
-    config = context.config
-    loaded = labelled.load(context.folder / config.examples.path, skip_bad_lines=config.examples.skip_bad_lines)
-    gone = {stone.document for stone in tombstones.read(context.space.forgotten)}
-    examples = tuple(e for e in loaded.examples if gone.isdisjoint(e.documents))
+    config, gone = context.config, _forgotten(context)
+    examples = tuple(e for e in _labelled(context) if gone.isdisjoint(e.documents))
     if config.project.task == "answer":
         labelled.check_documents(examples, context.index.documents().keys())
     seed, stratify = config.project.seed, config.project.task == "classify"
@@ -191,6 +189,22 @@ def divide(context: Context) -> Split:
     return from_json(Split, (folder / "split.json").read_bytes())
 
 
+def left_out(context: Context) -> tuple[str, ...]:
+    """A caveat for the report where examples were left out."""
+    gone = _forgotten(context)
+    count = sum(not gone.isdisjoint(e.documents) for e in _labelled(context)) if gone else 0
+    return (f"{count} example(s) name forgotten documents and were left out.",) if count else ()
+
+
+def _labelled(context: Context) -> tuple[Example, ...]:
+    config = context.config.examples
+    return labelled.load(context.folder / config.path, skip_bad_lines=config.skip_bad_lines).examples
+
+
+def _forgotten(context: Context) -> set[str]:
+    return {stone.document for stone in tombstones.read(context.space.forgotten)}
+
+
 # --- tuning ------------------------------------------------------------------------------------------------------------
 
 
@@ -198,7 +212,7 @@ def tune(context: Context, arm: ArmName, parts: Split) -> Adapter:
     """The adapter of `tuned` or `raft`, trained on the train split with early stopping on dev; loaded when it is there.
     One that holds forgotten data is trained again, and the old weights go."""
     key = adapter_key(context, arm, parts)
-    if lineage.mark_of(context.space.stage("adapters", key)):
+    if context.config.project.task == "answer" and lineage.outdated(context.space.stage("adapters", key)):
         shutil.rmtree(context.space.stage("adapters", key))
     folder = context.space.build_stage("adapters", key, partial(_train, context, arm, parts))
     write_atomic(context.space.latest_adapter(arm), key)
@@ -256,7 +270,7 @@ def _train(context: Context, arm: ArmName, parts: Split, folder: Path) -> None:
     else:
         train_rows, dev_rows = (training_rows(context, arm, part) for part in (parts.train, parts.dev))
         write_atomic(folder / "rows.jsonl", "\n".join(to_json(r) for r in (*train_rows, *dev_rows)) + "\n")
-        lineage.record(context, arm, (*train_rows, *dev_rows), folder)
+        lineage.record(context, arm, train_rows, folder)
         adapter = lora.train(
             train_rows,
             dev_rows,

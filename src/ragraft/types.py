@@ -522,11 +522,10 @@ class Tombstone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarkedAdapter:
-    """An adapter that learned from forgotten documents: `rows` of its training rows held them."""
+    """An adapter that learned from forgotten documents, through the training rows of these examples."""
 
     arm: str
     key: str
-    rows: int
     documents: tuple[str, ...]
     examples: tuple[str, ...]
 

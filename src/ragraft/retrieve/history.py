@@ -62,14 +62,16 @@ def documents(snapshot: Snapshot, where: str) -> frozenset[str]:
 
 
 def texts_ever(index: Index, names: Collection[str]) -> dict[str, list[str]]:
-    """Document id -> the texts of its chunks, the latest version's first and in reading order, then those that only older
+    """Document id -> the texts of its chunks below their titles and headings, the latest version's first and in reading order, then those that only older
     versions hold. Documents that no version holds are left out."""
     where = f"document IN ({sql_strings(sorted(names))})"
     found: dict[str, dict[str, None]] = {}
     for version in (v.version for v in versions(index)):
         snapshot = index.pinned(version)
         with store_errors(index.path):
-            rows = snapshot.table.search().where(where).select(["document", "position", "text"]).to_arrow().to_pylist()
+            rows = (
+                snapshot.table.search().where(where).select(["document", "position", "search"]).to_arrow().to_pylist()
+            )
         for row in sorted(rows, key=lambda r: r["position"]):
-            found.setdefault(row["document"], {})[row["text"]] = None
+            found.setdefault(row["document"], {})[row["search"]] = None
     return {document: list(texts) for document, texts in found.items()}
