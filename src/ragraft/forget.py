@@ -95,6 +95,14 @@ class Plan:
     sources: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """Certificates, newest first, and the documents whose `forget` was stopped before its end."""
+
+    done: tuple[Certificate, ...]
+    unfinished: tuple[str, ...]
+
+
 def matching(context: Context, where: str) -> tuple[str, ...]:
     """The ids of the indexed documents that meet an SQL condition over the index's columns; `tag = 'x'` asks for a tag.
     Raises `DataError` when it cannot be read or nothing meets it."""
@@ -182,16 +190,12 @@ def allow(context: Context, names: Sequence[str]) -> None:
 
 
 def _bury(context: Context, ids: Collection[str]) -> Tombstone:
-    """Write the tombstones. One that is there from a run that was stopped keeps its hash."""
+    """Write the tombstones. One that is there from a run that was stopped keeps its content's key."""
     keys, at = context.index.documents(), now()
     name = f"{re.sub(r'[^0-9]', '', at)[:14]}-{secrets.token_hex(3)}"
     stones = tombstones.read(context.space.forgotten)
-    hashes = {s.document: s.hash for s in stones}
-    digits = tombstones.DIGITS
-    fresh = [
-        Tombstone(document=d, hash=keys[d][:digits] if d in keys else hashes.get(d, ""), at=at, certificate=name)
-        for d in sorted(ids)
-    ]
+    known = {s.document: s.content for s in stones} | {d: k.partition("-")[0] for d, k in keys.items()}
+    fresh = [Tombstone(document=d, content=known.get(d, ""), at=at, certificate=name) for d in sorted(ids)]
     tombstones.write(context.space.forgotten, [*(s for s in stones if s.document not in ids), *fresh])
     return fresh[0]
 

@@ -19,6 +19,7 @@ from ragraft.compare.recommend import recommend
 from ragraft.config import CONFIG_NAME
 from ragraft.context import Context
 from ragraft.errors import DataError, RefusedError
+from ragraft.retrieve import history
 from ragraft.stages import ADAPTER_OF, INDEX_ARMS
 from ragraft.systems import classify
 from ragraft.systems.system import answer
@@ -39,6 +40,7 @@ from ragraft.types import (
     Split,
     SyncReport,
     TunedArm,
+    Version,
 )
 from ragraft.workspace import fingerprint, from_json, now, to_json, write_atomic
 
@@ -96,6 +98,32 @@ def forget(context: Context, documents: Sequence[str], *, wait: bool = False) ->
     """Erase documents from the index, its older versions, caches and reports, and mark the adapters that learned from them."""
     with context.space.lock("ragraft forget", wait=wait):
         return forgetting.forget(context, documents)
+
+
+def to_forget(context: Context, documents: Sequence[str], where: str | None) -> tuple[str, ...]:
+    """The documents named, and those that meet an SQL condition."""
+    return tuple(dict.fromkeys((*documents, *(forgetting.matching(context, where) if where else ()))))
+
+
+def forget_plan(context: Context, documents: Sequence[str]) -> forgetting.Plan:
+    """What `forget` would do."""
+    return forgetting.plan(context, documents)
+
+
+def allow(context: Context, documents: Sequence[str], *, wait: bool = False) -> None:
+    """Let forgotten documents in again at the next sync."""
+    with context.space.lock("ragraft forget", wait=wait):
+        forgetting.allow(context, documents)
+
+
+def certificates(context: Context) -> forgetting.Past:
+    """What was forgotten, and what was begun and not finished."""
+    return forgetting.Past(done=forgetting.certificates(context), unfinished=forgetting.unfinished(context))
+
+
+def versions(context: Context) -> tuple[Version, ...]:
+    """The versions of the index that can still be searched, newest first."""
+    return history.versions(context.indexed())
 
 
 def search(context: Context, query: str, reader: Reader, *, as_of: int | None = None) -> tuple[Passage, ...]:

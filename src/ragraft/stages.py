@@ -28,7 +28,7 @@ from ragraft.evaluate import judge, run
 from ragraft.evaluate.scorers import Evidence, score
 from ragraft.models import load
 from ragraft.retrieve import history
-from ragraft.retrieve.index import Entry, search_text
+from ragraft.retrieve.index import Entry, content_key, search_text
 from ragraft.systems import classify
 from ragraft.systems.quote import NEVER_REFUSE, best_quotes, calibrate
 from ragraft.systems.system import Retriever, System
@@ -115,7 +115,7 @@ def _readable(sources: Sequence[Source], skipped: list[Skipped]) -> list[Documen
 def _allowed(context: Context, sources: Sequence[Source], skipped: list[Skipped]) -> list[Source]:
     """The sources without those that were forgotten, which join `skipped`."""
     stones = tombstones.read(context.space.forgotten)
-    refused = {s.id: why for s in sources if (why := tombstones.held_back(s.id, s.hash, stones))}
+    refused = {s.id: why for s in sources if (why := tombstones.held_back(s.id, content_key(s.hash), stones))}
     skipped.extend(refused.values())
     return [s for s in sources if s.id not in refused]
 

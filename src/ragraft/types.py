@@ -512,10 +512,10 @@ class Closed:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tombstone:
     """A forgotten document, which no sync takes in again: neither its id, nor the same content under another one.
-    `hash`: of its content as the source gives it, empty where nobody knows."""
+    `content`: the key of its content, empty where nobody knows."""
 
     document: str
-    hash: str
+    content: str
     at: str
     certificate: str
 

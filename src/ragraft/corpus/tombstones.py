@@ -11,9 +11,6 @@ from pathlib import Path
 from ragraft.types import Skipped, Tombstone
 from ragraft.workspace import from_json, to_json, write_atomic
 
-DIGITS = 16
-"""Of a content's hash are kept."""
-
 
 def read(path: Path) -> tuple[Tombstone, ...]:
     return from_json(tuple[Tombstone, ...], path.read_bytes()) if path.is_file() else ()
@@ -24,9 +21,9 @@ def write(path: Path, tombstones: Sequence[Tombstone]) -> None:
 
 
 def held_back(document: str, content: str, tombstones: Sequence[Tombstone]) -> Skipped | None:
-    """Why a document that a source lists stays out of the index; None when it may come in. `content`: the source's hash."""
+    """Why a document that a source lists stays out of the index; None when it may come in. `content`: its content's key."""
     for stone in tombstones:
-        if stone.document == document or (stone.hash and stone.hash == content[:DIGITS]):
+        if document == stone.document or (stone.content and content == stone.content):
             what = "forgotten" if stone.document == document else f"the same content as the forgotten {stone.document}"
             return Skipped(
                 source=document,

@@ -319,8 +319,10 @@ class Index:
 
     def key(self, document_hash: str, readers: Sequence[str], tags: Sequence[str] = ()) -> str:
         """What `documents` holds for a document that is indexed as it stands; another key means that it has to be written.
-        It starts with the first sixteen digits of the document's hash."""
-        return f"{document_hash[:16]}-{fingerprint(document_hash, sorted(readers), sorted(tags), self._recipe)}"
+
+        It begins with 16 hex digits of the content alone, which two documents with the same content share.
+        """
+        return f"{content_key(document_hash)}-{fingerprint(sorted(readers), sorted(tags), self._recipe)}"
 
     def _rows(self, entries: Sequence[Entry]) -> Any:
         import pyarrow as pa
@@ -348,6 +350,11 @@ class Index:
         columns["search"] = pa.array([search_text(chunk) for _, chunk in pairs], pa.string())
         columns["vector"] = pa.FixedSizeListArray.from_arrays(flat, self.dimension)
         return pa.table([columns[name] for name in schema.names], schema=schema)
+
+
+def content_key(document_hash: str) -> str:
+    """The first part of a document's key: that of its content."""
+    return fingerprint(document_hash)
 
 
 def _chunk(row: dict[str, Any]) -> Chunk:
