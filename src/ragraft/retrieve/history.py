@@ -38,7 +38,7 @@ def as_of(index: Index, version: int) -> Snapshot:
             "(older ones are dropped after `keep_days` in [store], and by `ragraft forget`)"
         )
     now, then = index.snapshot(), index.pinned(version)
-    if then.table.schema != now.table.schema:
+    if not then.table.schema.equals(now.table.schema, check_metadata=True):
         raise DataError(
             f"{index.path}: version {version} was made with another embedder or by an older ragraft; choose a later one"
         )
