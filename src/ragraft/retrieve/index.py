@@ -32,6 +32,8 @@ REMEMBERED_FILTERS = 64
 """Readers per version of the index whose rows are remembered; others cost a scan of the reader lists per search."""
 
 _EMBEDDER = b"ragraft.embedder"
+_KEY = {b"lance-schema:unenforced-primary-key": b"true"}
+"""On the column `id`: without it, two writers that add the same document at once both add it (docs/log.md)."""
 _COLUMNS = (
     *("id", "document", "title", "heading", "text", "position", "tokens"),
     *("readers", "page", "tags", "modified", "own_readers"),
@@ -386,7 +388,8 @@ def _schema(embedder_name: str, dimension: int) -> Any:
     import pyarrow as pa
 
     text, number = pa.string(), pa.int32()
-    fields = [(name, text) for name in ("id", "document", "key", "title", "heading", "text", "search")]
+    fields: list[Any] = [pa.field("id", text, nullable=False, metadata=_KEY)]
+    fields += [(name, text) for name in ("document", "key", "title", "heading", "text", "search")]
     fields += [("position", number), ("tokens", number), ("page", number)]
     fields += [
         ("modified", text),
