@@ -51,6 +51,10 @@ class _Text:
 
     def __init__(self, texts: Iterable[str]) -> None:
         self._runs = {run for text in texts for run in _runs(_words(text))}
+        self._sizes: dict[str, set[int]] = {}
+        """First word -> how long the runs are that begin with it."""
+        for run in self._runs:
+            self._sizes.setdefault(run[0], set()).add(len(run))
 
     def __bool__(self) -> bool:
         return bool(self._runs)
@@ -64,12 +68,9 @@ class _Text:
         return next(self._shared(text), None) is not None
 
     def _shared(self, text: str) -> Iterator[tuple[str, ...]]:
-        starts: dict[str, set[int]] = {}
-        for run in self._runs:
-            starts.setdefault(run[0], set()).add(len(run))
-        words = _words(text) if starts else []
+        words = _words(text) if self._runs else []
         for i, word in enumerate(words):
-            for size in starts.get(word, ()):
+            for size in self._sizes.get(word, ()):
                 if (run := tuple(words[i : i + size])) in self._runs:
                     yield run
 
