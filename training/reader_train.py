@@ -71,7 +71,9 @@ def loss(model: Model, b: Batch, shared: bool) -> torch.Tensor:
             top = each.max().detach()
             pooled = torch.zeros(int(b.group.max()) + 1, device=each.device).index_add(0, b.group, (each - top).exp())
             across = pooled[b.group].clamp_min(1e-30).log() + top
-            total = total + 0.5 * (across - scores.masked_fill(~gold, -1e4).logsumexp(1))[b.answerable].mean()
+            missed = (across - scores.masked_fill(~gold, -1e4).logsumexp(1))[b.answerable]
+            # A batch may hold no question with an answer: the mean of nothing would be NaN, and so every weight after it.
+            total = total + 0.5 * missed.sum() / max(len(missed), 1)
     return total
 
 
