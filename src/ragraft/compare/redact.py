@@ -71,7 +71,7 @@ def _case(case: CaseResult, touched: bool, gone: Gone) -> CaseResult:
     kept = tuple(p for p in outcome.passages if not _held(p, gone))
     if not (touched or len(kept) < len(outcome.passages) or gone.quoted(f"{outcome.text}\n{outcome.raw}")):
         return case
-    answer = replace(outcome, text=GONE, raw="", citations=(), passages=kept)
+    answer = replace(outcome, text=GONE, raw="", citations=(), passages=kept, highlight=None)
     return replace(case, outcome=answer, scores=_scores(case))
 
 
