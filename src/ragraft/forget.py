@@ -267,7 +267,7 @@ def _reports(context: Context, ids: Collection[str], text: _Text) -> tuple[tuple
     is removed when it mentions them."""
     rewritten: list[str] = []
     removed: list[str] = []
-    for folder in sorted((context.space.state / "runs").glob("*/")):
+    for folder in context.space.run_folders():
         path = folder / "report.json"
         try:
             report = from_json(Report, path.read_bytes())
@@ -292,19 +292,19 @@ def _gone(report: Report, ids: Collection[str], text: _Text) -> Gone:
 def _caches(context: Context, ids: Collection[str], text: _Text, *, everything: bool) -> list[str]:
     """Remove what can be made again and holds something of the documents; with `everything`, all saved answers. What a
     killed run left half made goes too."""
-    state, removed = context.space.state, list[str]()
+    removed: list[str] = []
     named = {*ids, *_example_ids(context, ids)}
-    for path in sorted((state / "evaluations").glob("*")):
+    for path in context.space.evaluations():
         if everything or _holds(path, named, text):
             path.unlink()
             removed.append(_shown(context, path))
-    for folder in sorted((state / "stages").glob("*/*/")):
+    for folder in context.space.stage_folders():
         adapter = folder.parent.name == "adapters" and not folder.name.startswith(".")
         verdicts = folder.parent.name == "judge" and everything
         if not adapter and (verdicts or any(_holds(file, named, text) for file in _files(folder))):
             shutil.rmtree(folder)
             removed.append(_shown(context, folder))
-    for path in _files(state):
+    for path in _files(context.space.state):
         if _TEMPORARY.fullmatch(path.name) and not path.is_relative_to(context.space.index):
             path.unlink()
             removed.append(_shown(context, path))
@@ -348,7 +348,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _mentioned(context: Context, name: str) -> bool:
-    return any(to_json(name) in _decoded(p) for p in (context.space.state / "runs").glob("*/report.json"))
+    return any(to_json(name) in _decoded(p / "report.json") for p in context.space.runs())
 
 
 def _sources(context: Context, ids: Sequence[str]) -> tuple[str, ...]:

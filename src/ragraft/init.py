@@ -23,9 +23,14 @@ root = "documents"               # PDF, DOCX, PPTX, XLSX, HTML, Markdown, text a
 # exclude = ["drafts/**"]
 readers = ["everyone"]           # who may read a document that no rule names; without this line: nobody
 
+# front_matter = true            # `readers:` in a document narrows who may read it, never widens; `tags:` adds tags
+
 # [[documents.rules]]            # the last rule that matches a document wins
 # path = "internal/**"
 # readers = ["staff"]            # user ids or groups
+
+# [groups]                       # group = its members: user ids and other groups
+# staff = ["support", "engineering"]
 
 [examples]
 path = "examples.jsonl"          # JSONL, CSV, or chat-format JSONL
@@ -68,6 +73,16 @@ generator = "pocket"             # or hf:NAME_OR_PATH, openai:MODEL, http://HOST
 # currency = "EUR"
 # cpu_hour = 0.10
 # gpu_hour = 3.00
+
+# [access]
+# adapters = "refuse"            # warn, ignore: an arm whose adapter learned from what the reader may not read
+
+# [forget]
+# adapters = "refuse"            # warn: an arm whose adapter learned from a forgotten document
+
+# [store]
+# url = "s3://BUCKET/PREFIX"     # the index in an object store; keys and endpoint from the environment (AWS_…)
+# keep_days = 7                  # how long older versions of the index can be searched
 
 # API keys are read from the environment or from a file named .env in this folder. Never put one here.
 """

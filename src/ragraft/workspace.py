@@ -147,6 +147,18 @@ class Workspace:
         """The folders of a stage's finished artifacts."""
         return sorted(p.parent for p in (self.state / "stages" / name).glob("[!.]*/manifest.json"))
 
+    def stage_folders(self) -> list[Path]:
+        """Of every stage, finished or being built."""
+        return sorted((self.state / "stages").glob("*/*/"))
+
+    def evaluations(self) -> list[Path]:
+        """The files of saved answers."""
+        return sorted((self.state / "evaluations").glob("*"))
+
+    def run_folders(self) -> list[Path]:
+        """Of every run, finished or not."""
+        return sorted((self.state / "runs").glob("*/"))
+
     def latest_adapter(self, arm: str) -> Path:
         """Holds the fingerprint of the adapter that was trained or loaded last for `arm`."""
         return self.state / "stages" / "adapters" / f"latest-{arm}"
