@@ -157,6 +157,9 @@ def test_purge_leaves_no_byte_of_a_removed_document(tmp_path: Path) -> None:
     left = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert b"zanzibarium" not in left
     assert b"secret" not in left
+    store = tmp_path / "chunks.lance"
+    for kind in ("_versions/*.manifest", "_transactions/*", "_indices/*", "data/*"):
+        assert len(list(store.glob(kind))) == 1, f"nothing of older versions in {kind}"
     assert index.count() == 30
     assert len(index.snapshot().table.search("common", query_type="fts").limit(50).to_arrow()) == 30
 
