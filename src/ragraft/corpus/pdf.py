@@ -7,6 +7,7 @@ used: in version 4.10 it glues words over line ends of tagged PDFs and mixes pag
 
 from __future__ import annotations
 
+import itertools
 import re
 import statistics
 from collections import Counter
@@ -19,6 +20,12 @@ from ragraft.corpus.parse import Content, Unreadable, extract
 
 _HEADING_RATIO = 1.12
 """A line this much taller than the body text is a heading."""
+
+_EDGE_LINES = 4
+"""So many lines at a page's top and bottom may be running heads and feet."""
+
+_SHORT = 60
+"""Characters in a line that may be a running head wherever it stands."""
 
 _TALLEST_ROW = 120
 """In points. Rules further apart belong to two tables."""
@@ -60,16 +67,24 @@ def _words(text: str) -> int:
 
 
 def _page_lines(page: Any, number: int) -> list[_Line]:
+    """The page's lines in the order of its text, each table in the place of its first word."""
     ruled = [t for t in page.find_tables() if len(t.rows) > 1 and len(t.columns) > 1]
     tables = ruled or _row_ruled(page)
-    boxes = [t.bbox for t in tables]
-    words = page.extract_words(use_text_flow=True, extra_attrs=["size"])
-    outside = [w for w in words if not any(_inside(w, box) for box in boxes)]
-    lines = _lines(outside, number)
-    for table in tables:
-        text = _pipe_table(table.extract())
-        place = next((i for i, line in enumerate(lines) if line.top > table.bbox[1]), len(lines))
-        lines.insert(place, _Line(text=text, size=0, top=table.bbox[1], bottom=table.bbox[3], page=number))
+    lines: list[_Line] = []
+    waiting: list[dict[str, Any]] = []
+    seen: set[int] = set()
+    for word in page.extract_words(use_text_flow=True, extra_attrs=["size"]):
+        inside = next((i for i, table in enumerate(tables) if _inside(word, table.bbox)), None)
+        if inside is None:
+            waiting.append(word)
+        elif inside not in seen:
+            seen.add(inside)
+            table = tables[inside]
+            text = _pipe_table(table.extract())
+            lines += _lines(waiting, number)
+            lines.append(_Line(text=text, size=0, top=table.bbox[1], bottom=table.bbox[3], page=number))
+            waiting = []
+    lines += _lines(waiting, number)
     above = [None, *(line.bottom for line in lines[:-1])]
     return [replace(x, gap=None if b is None else x.top - b) for x, b in zip(lines, above, strict=False)]
 
@@ -151,17 +166,30 @@ def _pipe_table(rows: Sequence[Sequence[str | None]]) -> str:
 
 
 def _without_furniture(pages: list[list[_Line]]) -> list[_Line]:
-    """All lines but the first or last ones that recur on most pages (running titles, page numbers)."""
-    seen: Counter[str] = Counter()
+    """All lines but those at the top and bottom edges that recur on most pages (running heads, page numbers, source lines)."""
+    seen: Counter[tuple[str, int]] = Counter()
     for page in pages:
-        seen.update({_shape(line) for line in (page[:1] + page[-1:])})
+        seen.update({_shape(line) for edge in _edges(page) for line in edge})
     repeated = {shape for shape, n in seen.items() if n >= 3 and n >= 0.6 * len(pages)}
-    kept = [[x for i, x in enumerate(p) if i not in (0, len(p) - 1) or _shape(x) not in repeated] for p in pages]
-    return [line for page in kept for line in page]
+    furniture = {
+        id(line)
+        for page in pages
+        for edge in _edges(page)
+        for line in itertools.takewhile(lambda x: _shape(x) in repeated, edge)
+    }
+    return [line for page in pages for line in page if id(line) not in furniture]
 
 
-def _shape(line: _Line) -> str:
-    return re.sub(r"\d+", "0", line.text)
+def _edges(page: Sequence[_Line]) -> tuple[list[_Line], list[_Line]]:
+    """The lines nearest to the top and to the bottom, from the edge inward. By place: in some files a page's foot is its first text."""
+    down = sorted(page, key=lambda line: line.top)
+    return down[:_EDGE_LINES], down[: -_EDGE_LINES - 1 : -1]
+
+
+def _shape(line: _Line) -> tuple[str, int]:
+    """Equal for a running head of every page: the words, whatever the numbers; of a long line also the height, since the lines
+    of a paragraph may recur as well."""
+    return re.sub(r"\d+", "0", line.text), round(line.top / 3) if len(line.text) > _SHORT else 0
 
 
 def _markdown(lines: Sequence[_Line]) -> str:
