@@ -89,15 +89,19 @@ class Context:
     def index(self) -> Index:
         return self.open_index()
 
-    def open_index(self, *, rebuild: bool = False) -> Index:
-        """The index of this embedder and these chunk settings; `rebuild` empties it first."""
+    @property
+    def index_settings(self) -> str:
+        """The embedder that makes the vectors. Another one needs another index."""
+        return f"{self.config.models.embedder} {self.embedder_fingerprint}"
+
+    def open_index(self, folder: Path | None = None) -> Index:
+        """The index of this embedder and these chunk settings: the one in use, or one that is built beside it."""
         return Index.open(
-            self.space.index,
-            embedder_name=f"{self.config.models.embedder} {self.embedder_fingerprint}",
+            folder or self.space.index,
+            embedder_name=self.index_settings,
             dimension=lambda: self.embedder.dimension,
             retrieval=self.config.retrieval,
             recipe=fingerprint(self.config.chunks),
-            rebuild=rebuild,
         )
 
     @property

@@ -16,7 +16,9 @@ from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
 
-from ragraft.corpus.parse import Content, Unreadable, extract
+from ragraft.corpus.content import Content, Unreadable
+from ragraft.corpus.ocr import read_page
+from ragraft.corpus.parse import extract
 
 _HEADING_RATIO = 1.12
 """A line this much taller than the body text is a heading."""
@@ -43,23 +45,50 @@ class _Line:
     gap: float | None = None
 
 
-def read_pdf(data: bytes) -> Content:
-    """Raises `Unreadable` for encrypted and damaged files and for those without a text layer."""
+def read_pdf(data: bytes, languages: str = "eng") -> Content:
+    """Raises `Unreadable` for encrypted and damaged files, and for those in which there is no text, not even by OCR. A page
+    without text goes through OCR (`languages`: tesseract's); where that cannot be, it is named in the notes."""
     import pdfplumber
     from pdfplumber.utils.exceptions import PdfminerException
 
     fallback = extract(data, "application/pdf", pages=True, output="plain")
-    if not re.search(r"\w", re.sub(r"<!--.*?-->", "", fallback.text)):
-        raise Unreadable("no text in it: a scan or a drawing; run it through OCR first")
+    notes: list[str] = []
     try:
         with pdfplumber.open(BytesIO(data)) as pdf:
-            pages = [_page_lines(page, number) for number, page in enumerate(pdf.pages, start=1)]
+            pages: list[list[_Line]] = []
+            for number, page in enumerate(pdf.pages, start=1):
+                pages.append(_page_lines(page, number) or _scanned(page, number, languages, notes))
+                page.close()  # what it has laid out is of no use any more, and large
             title = str((pdf.metadata or {}).get("Title") or "")
     except (PdfminerException, ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError):
-        return fallback
+        return _with_text(fallback, notes)
     text = _markdown(_without_furniture(pages))
     # A font without a character map is read by one library and not by the other: keep the one that found the words.
-    return Content(text=text, title=title) if _words(text) >= 0.8 * _words(fallback.text) else fallback
+    best = Content(text=text, title=title) if _words(text) >= 0.8 * _words(fallback.text) else fallback
+    return _with_text(best, notes)
+
+
+def _with_text(content: Content, notes: Sequence[str]) -> Content:
+    if not _words(content.text):
+        raise Unreadable("; ".join(notes) or "no text in it: its pages are blank, or drawings")
+    return replace(content, notes=tuple(notes))
+
+
+def _scanned(page: Any, number: int, languages: str, notes: list[str]) -> list[_Line]:
+    """The lines that OCR finds on a page that holds pictures and no text."""
+    if not page.images:
+        return []
+    try:
+        text = read_page(page, languages)
+    except Unreadable as error:
+        notes.append(f"page {number}: {error}")
+        return []
+    blocks = [" ".join(block.split()) for block in re.split(r"\n\s*\n", text)]
+    # The places are not known: paragraphs are set apart by a gap of their own.
+    return [
+        _Line(text=block, size=10, top=40.0 * i, bottom=40.0 * i + 10, page=number, gap=30.0 if i else None)
+        for i, block in enumerate(filter(None, blocks))
+    ]
 
 
 def _words(text: str) -> int:
@@ -197,7 +226,7 @@ def _markdown(lines: Sequence[_Line]) -> str:
     gaps = sorted(line.gap for line in lines if line.gap is not None and line.gap > 0)
     usual = gaps[len(gaps) // 4] if gaps else 0.0
     out: list[str] = []
-    for before, line in zip([None, *lines[:-1]], lines, strict=True):
+    for before, line in zip([None, *lines], lines, strict=False):
         level = levels.get(line.size, 0)
         new_page = before is None or before.page != line.page
         if _starts_block(before, line, usual, levels):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ragraft.types import Reader
+from ragraft.types import EVERYONE, Reader
 
 
 def readers_filter(reader: Reader) -> str:
@@ -13,6 +13,14 @@ def readers_filter(reader: Reader) -> str:
     An empty reader list matches nobody. AND it with other filters; never OR.
     """
     return f"array_has_any(readers, [{sql_strings(sorted(reader.names))}])"
+
+
+def common_readers(a: Iterable[str], b: Iterable[str]) -> tuple[str, ...]:
+    """Who is admitted by both reader lists, sorted. A list with `everyone` admits whomever the other one names."""
+    first, second = set(a), set(b)
+    if EVERYONE in first:
+        return tuple(sorted(second))
+    return tuple(sorted(first if EVERYONE in second else first & second))
 
 
 def sql_strings(values: Iterable[str]) -> str:

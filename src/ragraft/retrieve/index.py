@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ragraft.config import RetrievalSection
 from ragraft.errors import DataError, StoreError
-from ragraft.retrieve.access import readers_filter, sql_strings
+from ragraft.retrieve.access import common_readers, readers_filter, sql_strings
 from ragraft.types import Chunk, Document, Reader
 from ragraft.workspace import fingerprint
 
@@ -152,6 +152,21 @@ class Index:
             _ensure_text_index(table, retrieval)
         return cls(path, connection, table, dimension=table.schema.field("vector").type.list_size, recipe=recipe)
 
+    @classmethod
+    def peek(cls, path: Path) -> Index | None:
+        """The index in `path` whatever embedder made it, to copy from; None where there is none, or none that can be read."""
+        import lancedb
+
+        if not path.is_dir():
+            return None
+        try:
+            with store_errors(path):
+                connection = lancedb.connect(str(path))
+                table = connection.open_table(TABLE)
+        except StoreError:
+            return None
+        return cls(path, connection, table, dimension=table.schema.field("vector").type.list_size, recipe="")
+
     @property
     def version(self) -> int:
         """The latest version; every committed change makes a higher one."""
@@ -240,8 +255,61 @@ class Index:
             self._snapshot = None
 
     def key(self, document_hash: str, readers: Sequence[str], tags: Sequence[str] = ()) -> str:
-        """What `documents` holds for a document that is indexed as it stands; another key means that it has to be written."""
-        return fingerprint(document_hash, sorted(readers), sorted(tags), self._recipe)
+        """What `documents` holds for a document that is indexed as it stands; another key means that it has to be written.
+
+        It begins with 16 hex digits of the content alone, which two documents with the same content share.
+        """
+        return f"{content_key(document_hash)}-{fingerprint(sorted(readers), sorted(tags), self._recipe)}"
+
+    def vectors_of(self, documents: Collection[str]) -> dict[str, NDArray[np.float32]]:
+        """Text that was embedded -> its vector, for the chunks that the index holds of these documents."""
+        if not documents:
+            return {}
+        with store_errors(self.path):
+            where = f"document IN ({sql_strings(sorted(documents))})"
+            rows = self._table.search().where(where).select(["search", "vector"]).to_arrow()
+        flat = rows["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(-1, self.dimension)
+        return dict(zip(rows["search"].to_pylist(), flat, strict=True))
+
+    def carry(
+        self, other: Index, documents: Sequence[str], embed: Callable[[Sequence[str]], NDArray[np.float32]]
+    ) -> None:
+        """Copy documents from another index as they stand there, with vectors of this one's embedder."""
+        import pyarrow as pa
+
+        names = [name for name in self._table.schema.names if name != "vector"]
+        for start in range(0, len(documents), 64):
+            part = documents[start : start + 64]
+            with store_errors(self.path):
+                where = f"document IN ({sql_strings(part)})"
+                rows = other._table.search().where(where).select(names).to_arrow()
+                flat = pa.array(embed(rows["search"].to_pylist()).astype(np.float32, copy=False).ravel())
+                vectors = pa.FixedSizeListArray.from_arrays(flat, self.dimension)
+                columns = [vectors if name == "vector" else rows[name] for name in self._table.schema.names]
+                merge = self._table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
+                merge.execute(pa.table(columns, schema=self._table.schema), timeout=timedelta(hours=1))
+        self.optimize()
+
+    def narrow(self, allowed: Mapping[str, Sequence[str]]) -> int:
+        """Take from documents, where they stand, every reader that `allowed` (document id -> readers) does not admit; how many
+        changed. Their keys are spoilt, so that a sync that can read them again writes them anew."""
+        with store_errors(self.path):
+            rows = self._table.search().where("position = 0").select(["document", "readers"]).to_arrow().to_pylist()
+            groups: dict[tuple[str, ...], list[str]] = {}
+            for row in rows:
+                if row["document"] in allowed:
+                    left = common_readers(row["readers"], allowed[row["document"]])
+                    if set(left) != set(row["readers"]):
+                        groups.setdefault(left, []).append(row["document"])
+            for left, documents in groups.items():
+                self._table.update(
+                    where=f"document IN ({sql_strings(documents)})",
+                    values_sql={
+                        "readers": f"make_array({sql_strings(left)})",
+                        "key": "concat(substr(key, 1, 17), 'narrowed')",
+                    },
+                )
+        return sum(map(len, groups.values()))
 
     def _rows(self, entries: Sequence[Entry]) -> Any:
         import pyarrow as pa
@@ -269,6 +337,11 @@ class Index:
         columns["search"] = pa.array([search_text(chunk) for _, chunk in pairs], pa.string())
         columns["vector"] = pa.FixedSizeListArray.from_arrays(flat, self.dimension)
         return pa.table([columns[name] for name in schema.names], schema=schema)
+
+
+def content_key(document_hash: str) -> str:
+    """The first part of a document's key: that of its content."""
+    return fingerprint(document_hash)
 
 
 def _chunk(row: dict[str, Any]) -> Chunk:

@@ -1,0 +1,1 @@
+"""What the command line prints, one module a command that prints much."""

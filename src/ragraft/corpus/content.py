@@ -1,0 +1,18 @@
+"""What a format's reader finds in a file, or why it cannot. Shared by the readers of each format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class Unreadable(Exception):
+    """Within this package: a file cannot be read, and why, in plain words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """Markdown, the title where the format itself holds one, and what could not be read: pages, members, with the reason."""
+
+    text: str
+    title: str = ""
+    notes: tuple[str, ...] = ()
