@@ -27,7 +27,7 @@ def find(source: FeedSource, place: Place) -> Iterator[Item | Skipped]:
         raise Unavailable(str(error)) from error
     # The bytes are given, not the URL: feedparser would fetch it unchecked.
     feed: Any = feedparser.parse(page.data, response_headers={"content-type": page.kind, "content-location": page.url})
-    if not feed.entries and (feed.bozo or not feed.version):
+    if not feed.entries and (feed.bozo or not feed.get("version")):
         raise Unavailable(f"not a feed that can be read ({feed.get('bozo_exception') or 'no entries'})")
     for entry in feed.entries:
         yield _item(source, entry)
@@ -43,7 +43,7 @@ def _item(source: FeedSource, entry: Any) -> Item | Skipped:
     page = f"<h1>{html.escape(title)}</h1>\n{body}" + (
         f'\n<p><a href="{html.escape(link)}">Source</a></p>' if link else ""
     )
-    when = entry.get("updated_parsed") or entry.get("published_parsed")
+    when = dict.get(entry, "updated_parsed") or dict.get(entry, "published_parsed")
     return Item(
         id=f"{source.name}/{_short(mark)}",
         hash=content_hash(title, page),
