@@ -74,7 +74,7 @@ def test_a_column_that_is_not_there_is_named(shop: Path) -> None:
 
 
 def test_a_database_that_is_not_there_is_unavailable_and_no_password_is_shown(shop: Path) -> None:
-    with pytest.raises(Unavailable, match="gone.db: no such file"):
+    with pytest.raises(Unavailable, match=r"gone\.db: no such file"):
         list(rows(shop, source().model_copy(update={"url": "sqlite:///gone.db"})))
     assert not (shop / "gone.db").exists()
     with pytest.raises(Unavailable, match="no such table"):
