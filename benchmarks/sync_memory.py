@@ -43,7 +43,9 @@ class Stub:
 
 def write(path: Path, n: int) -> None:
     rng = random.Random(7)
-    words = [f"{a}{b}" for a in "ba ce di fo gu la me ni so tu".split() for b in "ran lex vik dom pel sar tin mog".split()]
+    words = [
+        f"{a}{b}" for a in "ba ce di fo gu la me ni so tu".split() for b in "ran lex vik dom pel sar tin mog".split()
+    ]
     with path.open("w") as file:
         for number in range(n):
             text = ". ".join(" ".join(rng.choices(words, k=12)).capitalize() for _ in range(3))

@@ -192,10 +192,10 @@ def test_a_rebuild_runs_beside_the_old_index_and_switches_at_the_end(
 
     write, seen = Index.write, list[int]()
 
-    def watched(self: Index, *args: Any) -> int:
+    def watched(self: Index, *args: Any, **more: Any) -> int:
         old = Index.peek(folder / ".ragraft" / "index")
         seen.append(old.count() if old else -1)
-        return write(self, *args)
+        return write(self, *args, **more)
 
     monkeypatch.setattr(Index, "write", watched)
     context, embedder = opened(folder)
@@ -220,11 +220,11 @@ def test_an_interrupted_rebuild_goes_on(tmp_path: Path, monkeypatch: pytest.Monk
     context, embedder = opened(folder)
     write, calls = Index.write, list[int]()
 
-    def failing(self: Index, *args: Any) -> int:
+    def failing(self: Index, *args: Any, **more: Any) -> int:
         calls.append(1)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return write(self, *args)
+        return write(self, *args, **more)
 
     monkeypatch.setattr(Index, "write", failing)
     with pytest.raises(KeyboardInterrupt):

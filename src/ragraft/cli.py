@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ragraft.errors import RagraftError
-from ragraft.types import ARMS, Adapter, Answer, ArmName, Failure, Reader
+from ragraft.types import ARMS, Adapter, Answer, ArmName, Failure, Reader, SyncPlan
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -157,14 +157,11 @@ def sync(
                 _emit(to_json(report)) if json else print_report(report, console)
         return
     with _opened(folder, quiet=json) as context:
-        if dry_run:
-            planned = pipeline.plan(context)
-        else:
-            report = pipeline.sync(context, rebuild=rebuild, wait=wait)
-    if dry_run:
-        _emit(to_json(planned, indent=2)) if json else print_plan(planned, console)
+        done = pipeline.plan(context) if dry_run else pipeline.sync(context, rebuild=rebuild, wait=wait)
+    if json:
+        _emit(to_json(done, indent=2))
     else:
-        _emit(to_json(report, indent=2)) if json else print_report(report, console)
+        print_plan(done, console) if isinstance(done, SyncPlan) else print_report(done, console)
 
 
 @app.command(epilog='Example:  ragraft search "How long do refunds take?" -p handbook')

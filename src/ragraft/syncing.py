@@ -276,7 +276,7 @@ def changes(context: Context, stop: threading.Event | None) -> Iterator[set[str]
 
 def _write(context: Context, index: Index, look: _Look) -> _Done:
     """Read, cut, embed and commit what is stale, some hundred chunks at a time."""
-    done = _Done()
+    done, tidied = _Done(), 0
     by_content = {_content(key): name for name, key in look.known.items()}
     waiting: list[Entry] = []
     for number, item in enumerate(look.stale, start=1):
@@ -291,7 +291,12 @@ def _write(context: Context, index: Index, look: _Look) -> _Done:
             sources |= {e.document.id for e in waiting}
             _commit(context, index, waiting, index.vectors_of(sources & look.known.keys()), done)
             waiting = []
+            if done.chunks >= 2 * tidied:
+                index.optimize()
+                tidied = max(done.chunks, CHUNKS_A_COMMIT)
             context.notify("index", number, len(look.stale))
+    if done.chunks > tidied:
+        index.optimize()
     return done
 
 
@@ -313,7 +318,8 @@ def _commit(
     if fresh:
         known |= dict(zip(fresh, context.embedder.embed(fresh), strict=True))
     rows = iter(texts)
-    index.write([replace(e, vectors=_stacked(known, rows, len(e.chunks), index.dimension)) for e in entries])
+    whole = [replace(e, vectors=_stacked(known, rows, len(e.chunks), index.dimension)) for e in entries]
+    index.write(whole, tidy=False)
     done.documents |= {e.document.id for e in entries}
     done.chunks += len(texts)
     done.tokens += sum(c.tokens for e in entries for c in e.chunks)

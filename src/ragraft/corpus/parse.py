@@ -145,6 +145,8 @@ def _read_packed(name: str, data: bytes, section: DocumentsSection, budget: Budg
         raise Unreadable(f"damaged or cut off ({error})") from error
     finally:
         budget.left = inner.left
+    if notes and not any(text.strip() for text in texts):
+        raise Unreadable("; ".join(notes[:5]))
     return Content(text="\n\n".join(t for t in texts if t.strip()), title=body.title, notes=tuple(notes))
 
 
@@ -214,7 +216,7 @@ def _read_other(suffix: str, data: bytes, section: DocumentsSection) -> Content:
     if mime.startswith("image/") and mime != "image/svg+xml":
         from ragraft.corpus.ocr import read_image
 
-        return Content(text=read_image(data, mime, section.ocr))
+        return Content(text=read_image(data, section.ocr))
     _check_unpacked(data, section)
     return extract(data, mime, pages="presentation" in mime)
 

@@ -207,10 +207,11 @@ class Index:
             found.setdefault(row["document"], []).append(_chunk(row))
         return {document: tuple(chunks) for document, chunks in found.items()}
 
-    def write(self, entries: Sequence[Entry], removed: Sequence[str] = ()) -> int:
+    def write(self, entries: Sequence[Entry], removed: Sequence[str] = (), *, tidy: bool = True) -> int:
         """Put these documents in the place of what the index holds of them, and take `removed` out: one commit.
 
-        Returns the new version. Rows can be found as soon as this returns; documents not named are not touched.
+        Returns the new version. Rows can be found as soon as this returns; documents not named are not touched. Without `tidy`,
+        `optimize` is left to the caller: among many commits it is most of the time.
         Raises `DataError` for vectors of the wrong shape or repeated ids, `StoreError` when the folder cannot be written.
         """
         rows = self._rows(entries)
@@ -221,7 +222,8 @@ class Index:
             merge = self._table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
             merge = merge.when_not_matched_by_source_delete(f"document IN ({sql_strings(replaced)})")
             merge.execute(rows, timeout=timedelta(hours=1))
-        self.optimize()
+        if tidy:
+            self.optimize()
         return self.version
 
     def optimize(self) -> None:
