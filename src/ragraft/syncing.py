@@ -147,15 +147,17 @@ def _synced(
             index.carry(old, lost, context.embedder.embed)
         index.narrow(_still_allowed(context, look.kept))
         done = _write(context, index, look)
+    held = {s.source for s in done.skipped if s.kept} & look.known.keys()
+    index.narrow({item.id: item.readers for item in look.stale if item.id in held})
     unread = {s.source for s in done.skipped if not s.kept and not s.part} & look.known.keys()
     removed = sorted({*look.removed, *unread})
     index.write([], removed)
     report = SyncReport(
         added=sum(name not in look.known for name in done.documents),
         changed=sum(name in look.known for name in done.documents),
-        unchanged=look.unchanged + len(look.kept),
+        unchanged=look.unchanged + len(look.kept) + len(held),
         moved=sum(after in done.documents for after in look.moved),
-        kept=len(look.kept),
+        kept=len(look.kept) + len(held),
         removed=len(removed),
         skipped=(*look.skipped, *done.skipped),
         documents=len((look.known.keys() | done.documents | set(lost)) - set(removed)),
@@ -201,7 +203,8 @@ def _look(
         try:
             for item in part.items():
                 _consider(look, item, index, spool)
-                context.notify("look for changes", len(look.seen), len(look.seen))
+                if len(look.seen) % 64 == 0:
+                    context.notify("look for changes", len(look.seen), len(look.seen))
         except Unavailable as error:
             untold.add(part.name)
             # A project that lives from other sources need not have the folder.

@@ -295,6 +295,8 @@ class Index:
     def narrow(self, allowed: Mapping[str, Sequence[str]]) -> int:
         """Take from documents, where they stand, every reader that `allowed` (document id -> readers) does not admit; how many
         changed. Their keys are spoilt, so that a sync that can read them again writes them anew."""
+        if not allowed:
+            return 0
         with store_errors(self.path):
             rows = self._table.search().where("position = 0").select(["document", "readers"]).to_arrow().to_pylist()
             groups: dict[tuple[str, ...], list[str]] = {}

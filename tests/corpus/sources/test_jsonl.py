@@ -44,6 +44,7 @@ def test_a_file_from_the_web_or_a_store(tmp_path: Path) -> None:
         for path in ("memory://rows/r.jsonl", server.url("/r.jsonl")):
             source = SOURCE.model_copy(update={"path": path, "allow_private": (server.address,)})
             assert [i.id for i in find(source, place(tmp_path)) if isinstance(i, Item)] == ["j/x"]
-    for path in ("gone.jsonl", "memory://rows/gone.jsonl", server.url("/r.jsonl")):
+    (tmp_path / "empty.jsonl").touch()
+    for path in ("gone.jsonl", "empty.jsonl", "memory://rows/gone.jsonl", server.url("/r.jsonl")):
         with pytest.raises(Unavailable):
             list(find(SOURCE.model_copy(update={"path": path}), place(tmp_path)))

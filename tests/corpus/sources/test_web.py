@@ -114,3 +114,9 @@ def test_a_token_in_the_url_is_never_shown_nor_stored(tmp_path: Path) -> None:
     assert list(items) == ["site/index?key=${KEY}"]
     assert [s.source for s in skipped] == ["site/a?key=${KEY}"]
     assert not any("s3cret" in p.read_text() for p in tmp_path.rglob("*.json"))
+
+
+@pytest.mark.parametrize("start", [Reply(status=404), Reply(status=302, headers={"Location": "http://127.0.0.2/"})])
+def test_a_start_that_is_gone_says_nothing_of_what_lies_behind_it(tmp_path: Path, start: Reply) -> None:
+    with serving({"/": start}) as server, pytest.raises(Unavailable):
+        crawled(tmp_path, source(server))

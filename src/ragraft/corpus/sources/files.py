@@ -55,7 +55,10 @@ def find(source: FilesSource, place: Place) -> Iterator[Item | Skipped]:
         root = local_folder(source, place)
         if root is None or not root.is_dir():
             raise Unavailable(f"{source.url}: no such folder")
-        for name in _wanted(_walk(root), source.include, source.exclude):
+        names = _wanted(_walk(root), source.include, source.exclude)
+        if not names:  # perhaps a disk that is not mounted
+            raise Unavailable(f"{source.url}: no documents in it")
+        for name in names:
             yield _local(root / name, f"{source.name}/{name}", place, readers=source.readers, tags=source.tags)
 
 

@@ -16,13 +16,15 @@ from ragraft.types import Skipped
 
 
 def find(source: JsonlSource, place: Place) -> Iterator[Item | Skipped]:
-    """One document a line. A bad line is skipped and named. Raises `Unavailable` when the file is not there."""
+    """One document a line. A bad line is skipped and named. Raises `Unavailable` when the file is not there, or empty."""
+    number = 0
     with _opened(source, place) as file:
-        number = 0
         while line := file.readline(place.limit + 1):
             number += 1
             if line.strip():
                 yield _item(source, line, number, place)
+    if not number:
+        raise Unavailable(f"{source.path}: it is empty")
 
 
 def _item(source: JsonlSource, line: bytes, number: int, place: Place) -> Item | Skipped:

@@ -117,6 +117,8 @@ def _pages(crawl: _Crawl, queue: deque[tuple[str, int]]) -> Iterator[Item | Skip
             yield Skipped(source=name, reason=str(error), kept=True)
             continue
         except Refused as error:
+            if done == 1:  # the way in: behind it there may be all that the index holds
+                raise Unavailable(str(error)) from error
             yield Skipped(source=name, reason=str(error))
             continue
         if _wanted(crawl.source, url):
@@ -213,6 +215,8 @@ def _sitemap(crawl: _Crawl, start: str) -> list[str]:
         fresh = [u for u in nested if u not in seen and urlsplit(u).netloc == urlsplit(start).netloc]
         seen.update(fresh)
         waiting.extend(fresh)
+    if not pages:
+        raise Unavailable("the sitemap names no page of its own host")
     return list(pages)
 
 
