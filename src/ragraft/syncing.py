@@ -304,8 +304,7 @@ def _write(context: Context, index: Index, look: _Look) -> _Done:
 
 
 def _cut(context: Context, document: Document) -> Entry:
-    tokenizer = context.embedder.tokenizer or (lambda text: context.embedder.count_tokens([text])[0])
-    chunks = chunk(document, tokenizer, context.config.chunks)
+    chunks = chunk(document, context.tokenizer, context.config.chunks)
     # The text is in the chunks now; a batch need not hold it twice.
     return Entry(document=replace(document, text=""), chunks=chunks, vectors=np.zeros((0, 0), np.float32))
 
