@@ -53,12 +53,17 @@ def test_the_template_and_every_default_in_its_comments_are_true(tmp_path: Path)
     template = CONFIG.format(name='"Handbook"')
     assert load(tmp_path, template).documents.readers == ("everyone",)
     samples = ("must", "max_p95", "max_build", "max_cost", "exclude", "[[", 'path = "int', 'readers = ["st')
-    commented = [
-        line.removeprefix("# ") for line in template.splitlines() if "=" in line or line.startswith(("[", "# ["))
-    ]
+    before, _, rest = template.partition("# [[sources]]")
+    sources, examples, after = rest.partition("[examples]")
+    lines = (before + examples + after).splitlines()
+    commented = [line.removeprefix("# ") for line in lines if "=" in line or line.startswith(("[", "# ["))]
     loaded = load(tmp_path, "\n".join(line for line in commented if not line.startswith(samples)))
     for section in ("chunks", "retrieval", "tuning", "compare", "prices", "examples", "models"):
         assert getattr(loaded, section) == getattr(config.Config(), section), section
+    shown = "\n".join(line.removeprefix("# ") for line in ("# [[sources]]" + sources).splitlines())
+    web, sql = load(tmp_path, shown).sources
+    defaults = config.WebSource(type="web", name="site", url=web.url, readers=web.readers, tags=web.tags)
+    assert (web, sql.type) == (defaults, "sql")
 
 
 WEB = '[[sources]]\ntype = "web"\nname = "site"\nurl = "https://x.example/"\n'
