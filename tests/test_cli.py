@@ -13,7 +13,7 @@ from ragraft.cli import app, main
 
 from .project import CONFIG, make
 
-COMMANDS = ("init", "compare", "sync", "search", "ask", "tune", "runs")
+COMMANDS = ("init", "compare", "sync", "search", "ask", "tune", "runs", "versions", "forget")
 DOWN = CONFIG.replace(
     "[tuning]",
     '[compare]\narms = ["base", "quote"]\n\n[models]\ngenerator = "http://127.0.0.1:9/v1#m"\nretries = 0\n\n[tuning]',
@@ -122,6 +122,36 @@ def test_asking_a_tuned_arm_of_an_endpoint_says_why_not(tmp_path: Path) -> None:
     asked = run("ask", "Who?", "--system", "raft", "-p", str(folder))
     assert asked.returncode == 3
     assert "remote endpoint" in asked.stderr
+
+
+def test_forget_says_what_it_did_and_what_is_left_to_do(tmp_path: Path) -> None:
+    folder = str(make(tmp_path / "p"))
+    assert run("sync", folder).returncode == 0
+    (newest, *_) = json.loads(run("versions", folder, "--json").stdout)
+    assert newest["chunks"] == 18
+    asked = subprocess.run(
+        [Path(sys.executable).parent / "ragraft", "forget", "elm.md", "-p", folder],
+        capture_output=True,
+        text=True,
+        check=False,
+        input="n\n",
+    )
+    assert asked.returncode == 1
+    assert "elm.md" in asked.stderr
+    assert json.loads(run("forget", "--list", "-p", folder, "--json").stdout)["done"] == []
+    done = json.loads(run("forget", "elm.md", "-p", folder, "--yes", "--json").stdout)
+    assert done["sources"] == ["documents/elm.md"]
+    assert done["documents"][0]["chunks"] == 2
+    assert newest["version"] in done["purged"]
+    gone = run("search", "Elm", "-p", folder, "--as-of", str(newest["version"]))
+    assert gone.returncode == 3
+    assert f"version {newest['version']} cannot be searched: there are" in gone.stderr
+    listed = json.loads(run("forget", "--list", "-p", folder, "--json").stdout)
+    assert [c["id"] for c in listed["done"]] == [done["id"]]
+    assert "skipped elm.md" in run("sync", folder).stdout
+    assert run("forget", "-p", folder).returncode == 2
+    assert run("forget", "--allow", "elm.md", "-p", folder).returncode == 0
+    assert json.loads(run("sync", folder, "--json").stdout)["added"] == 1
 
 
 def test_sync_says_what_it_would_do_and_what_it_did(tmp_path: Path) -> None:

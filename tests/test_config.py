@@ -66,6 +66,15 @@ def test_the_template_and_every_default_in_its_comments_are_true(tmp_path: Path)
     assert (web, sql.type) == (defaults, "sql")
 
 
+def test_groups_may_nest_but_not_in_a_circle(tmp_path: Path) -> None:
+    nested = '[groups]\nall = ["a", "b"]\na = ["b"]\nb = ["ann"]\n'
+    assert load(tmp_path, nested).groups == {"all": ("a", "b"), "a": ("b",), "b": ("ann",)}
+    with pytest.raises(ConfigError, match="`groups`: a group contains itself: a → b → a"):
+        load(tmp_path, '[groups]\nall = ["a"]\na = ["b"]\nb = ["x", "a"]\n')
+    with pytest.raises(ConfigError, match="`everyone` is every reader"):
+        load(tmp_path, '[groups]\neveryone = ["a"]\n')
+
+
 WEB = '[[sources]]\ntype = "web"\nname = "site"\nurl = "https://x.example/"\n'
 
 

@@ -319,3 +319,19 @@ def test_a_killed_sync_keeps_what_it_finished(tmp_path: Path) -> None:
     kept = len(context.index.documents())
     report = syncing.sync(context)
     assert (report.documents, report.unchanged, report.added) == (60, kept, 60 - kept)
+
+
+def test_what_was_forgotten_stays_out_whatever_source_names_it(tmp_path: Path) -> None:
+    folder = project(tmp_path / "p", HEAD + ROWS)
+    lines(folder, one="One words.", two="Two words.")
+    context, _ = opened(folder)
+    syncing.sync(context)
+    leftover = folder / ".ragraft" / "index-of-a-stopped-rebuild"
+    leftover.mkdir()
+    pipeline.forget(context, ["faq/one"])
+    assert not leftover.exists()
+    report = syncing.sync(opened(folder)[0])
+    assert (report.documents, [s.source for s in report.skipped]) == (3, ["faq/one"])
+    lines(folder, copy="One words.", two="Two words.")
+    report = syncing.sync(opened(folder)[0], rebuild=True)
+    assert (report.documents, [s.source for s in report.skipped]) == (3, ["faq/copy"])

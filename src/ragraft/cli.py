@@ -1,7 +1,7 @@
 """The command line. In: arguments. Out: tables on standard output, progress and errors on standard error, an exit code.
 
 Exit codes: 0 done; 2 config or usage; 3 documents or examples; 4 a model; 5 the stored state; 6 the project is in use;
-7 the question got no answer; 130 stopped by Ctrl-C.
+7 the question got no answer; 8 the arm may not answer this reader; 130 stopped by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -170,6 +170,10 @@ def search(
     project: ProjectOption = HERE,
     user: UserOption = "local",
     group: GroupsOption = None,
+    as_of: Annotated[
+        int | None,
+        typer.Option("--as-of", help="Search in an older version of the index (`ragraft versions` lists them)."),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """The passages for a question, with the reasons for their ranks."""
@@ -180,7 +184,8 @@ def search(
     from ragraft.workspace import to_json
 
     with _opened(project, quiet=json) as context:
-        passages = pipeline.search(context, query, _reader(user, group))
+        passages = pipeline.search(context, query, _reader(user, group), as_of=as_of)
+        version = context.index.version if as_of is None else as_of
     if json:
         _emit(to_json(passages, tuple[Passage, ...], indent=2))
         return
@@ -198,6 +203,7 @@ def search(
             str(p.rank), cell, f"{p.score:.3f}", _ranked(p.bm25, p.bm25_rank), _ranked(p.cosine, p.cosine_rank)
         )
     _console().print(table)
+    _console().print(f"[dim]Version {version} of the index.[/]", highlight=False)
 
 
 def _ranked(score: float | None, rank: int | None) -> str:
@@ -245,8 +251,64 @@ def _print_answer(answer: Answer) -> None:
         )
     if answer.invented:
         console.print(f"[yellow]{answer.invented} citation(s) named no passage and were removed.[/]")
+    for note in answer.notes:
+        console.print(f"[yellow]{_escape(note)}[/]", highlight=False)
+    if answer.index_version is not None:
+        console.print(f"[dim]Version {answer.index_version} of the index.[/]", highlight=False)
     if answer.dropped:
         console.print(f"[dim]{answer.dropped} passage(s) did not fit the model's context.[/]")
+
+
+@app.command(epilog="Example:  ragraft versions handbook")
+def versions(folder: ProjectArgument = HERE, json: JsonOption = False) -> None:
+    """The versions of the index that can still be searched with `search --as-of`."""
+    from ragraft import pipeline
+    from ragraft.commands.forget import print_versions
+    from ragraft.types import Version
+    from ragraft.workspace import to_json
+
+    with _opened(folder, quiet=True) as context:
+        found = pipeline.versions(context)
+    _emit(to_json(found, tuple[Version, ...], indent=2)) if json else print_versions(found, _console())
+
+
+@app.command(epilog="Example:  ragraft forget staff/ann.md --where \"tag = 'ann'\" -p handbook")
+def forget(
+    documents: Annotated[list[str] | None, typer.Argument(help="Ids of documents, as `search` shows them.")] = None,
+    where: Annotated[
+        str | None, typer.Option("--where", help="Also those that meet an SQL condition, such as \"tag = 'x'\".")
+    ] = None,
+    project: ProjectOption = HERE,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="Show past certificates.")] = False,
+    allow: Annotated[
+        list[str] | None, typer.Option("--allow", help="Let a forgotten document in again at the next sync.")
+    ] = None,
+    json: JsonOption = False,
+    wait: WaitOption = False,
+) -> None:
+    """Erase documents from the index, its older versions, caches and reports; name the adapters that learned from them."""
+    from ragraft import pipeline
+    from ragraft.commands.forget import print_certificate, print_certificates, print_plan
+    from ragraft.workspace import to_json
+
+    with _opened(project, quiet=json) as context:
+        if listed:
+            past = pipeline.certificates(context)
+            _emit(to_json(past, indent=2)) if json else print_certificates(past.done, past.unfinished, _console())
+            return
+        if allow:
+            pipeline.allow(context, allow, wait=wait)
+            return
+        names = pipeline.to_forget(context, documents or (), where)
+        if not names:
+            raise typer.BadParameter("name documents, or --where")
+        if not yes:
+            print_plan(pipeline.forget_plan(context, names), _console(stderr=True))
+            typer.confirm("Erase this for good?", abort=True, err=True)
+        done = pipeline.forget(context, names, wait=wait)
+        path = str(context.space.certificate(done.id))
+    _emit(to_json(done, indent=2)) if json else print_certificate(done, path, _console())
 
 
 @app.command(epilog="Example:  ragraft tune handbook --arm raft")

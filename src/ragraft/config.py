@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ragraft.errors import ConfigError
-from ragraft.types import ARMS, ArmName, Task
+from ragraft.types import ARMS, EVERYONE, ArmName, Task
 
 CONFIG_NAME = "ragraft.toml"
 
@@ -48,6 +48,8 @@ class DocumentsSection(Section):
     readers: tuple[str, ...] = ()
     """Who may read a document that no rule names. Empty: nobody. `["everyone"]`: all."""
     rules: tuple[AccessRule, ...] = ()
+    front_matter: bool = True
+    """Whether a document's own `readers` and `tags` (front matter; HTML meta) count. They narrow who may read it, never widen."""
     tags: tuple[str, ...] = ()
     ocr: str = "eng"
     """Tesseract languages ("eng+deu") for images and for pages without text, of every source. Empty: no OCR."""
@@ -244,6 +246,23 @@ class JudgeSection(Section):
     """JSONL of {"example", "arm", "correct"} judged by people; gives the judge's agreement (Cohen's kappa)."""
 
 
+class AccessSection(Section):
+    adapters: Literal["refuse", "warn", "ignore"] = "refuse"
+    """What an arm does whose adapter learned from documents that the reader may not read."""
+
+
+class ForgetSection(Section):
+    adapters: Literal["refuse", "warn"] = "refuse"
+    """What an arm does whose adapter learned from forgotten documents, until it is trained again."""
+
+
+class StoreSection(Section):
+    url: str = ""
+    """Where the index lies: `s3://BUCKET/PREFIX`. Empty: in `.ragraft/`. Credentials and endpoint come from the environment."""
+    keep_days: Positive = 7
+    """For how long older versions can be searched."""
+
+
 class Config(Section):
     project: ProjectSection = ProjectSection()
     documents: DocumentsSection = DocumentsSection()
@@ -258,6 +277,22 @@ class Config(Section):
     constraints: ConstraintsSection = ConstraintsSection()
     prices: PricesSection = PricesSection()
     judge: JudgeSection = JudgeSection()
+    groups: dict[str, tuple[str, ...]] = {}
+    """Group -> its members: user ids and other groups."""
+    access: AccessSection = AccessSection()
+    forget: ForgetSection = ForgetSection()
+    store: StoreSection = StoreSection()
+
+    @field_validator("groups")
+    @classmethod
+    def _no_cycle(cls, groups: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        if EVERYONE in groups:
+            raise ValueError(f"`{EVERYONE}` is every reader and cannot be a group")
+        if cycle := _cycle(groups):
+            raise ValueError(
+                f"a group contains itself: {' → '.join(cycle)}; take one of these out of another's members"
+            )
+        return groups
 
     @model_validator(mode="after")
     def _names_once(self) -> Config:
@@ -266,6 +301,22 @@ class Config(Section):
         if twice:
             raise ValueError(f"two [[sources]] are named `{twice}`; give each its own name")
         return self
+
+
+def _cycle(groups: dict[str, tuple[str, ...]]) -> list[str]:
+    """One path from a group through its members back to itself; empty when there is none."""
+    sound: set[str] = set()
+
+    def search(name: str, path: list[str]) -> list[str]:
+        if name in path:
+            return [*path[path.index(name) :], name]
+        for member in () if name in sound else groups.get(name, ()):
+            if found := search(member, [*path, name]):
+                return found
+        sound.add(name)
+        return []
+
+    return next((found for name in groups if (found := search(name, []))), [])
 
 
 def load(folder: Path) -> Config:

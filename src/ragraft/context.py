@@ -5,7 +5,9 @@ In: a project folder. Out: a `Context` that the stages share. Nothing is written
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -94,15 +96,28 @@ class Context:
         """The embedder that makes the vectors. Another one needs another index."""
         return f"{self.config.models.embedder} {self.embedder_fingerprint}"
 
-    def open_index(self, folder: Path | None = None) -> Index:
-        """The index of this embedder and these chunk settings: the one in use, or one that is built beside it."""
+    def open_index(self, folder: Path | None = None, *, rebuild: bool = False) -> Index:
+        """The index of this embedder and these chunk settings: the one in use, or one that is built beside it in `folder`;
+        `rebuild` empties it first."""
         return Index.open(
-            folder or self.space.index,
+            folder or self.config.store.url or self.space.index,
             embedder_name=self.index_settings,
             dimension=lambda: self.embedder.dimension,
             retrieval=self.config.retrieval,
-            recipe=fingerprint(self.config.chunks),
+            recipe=fingerprint(self.config.chunks, self.config.documents.front_matter),
+            rebuild=rebuild,
+            groups=self.config.groups,
+            keep=timedelta(days=self.config.store.keep_days),
+            storage=self._storage,
         )
+
+    def peek_index(self) -> Index | None:
+        """The index in use whatever embedder made it; None where there is none, or none that can be read."""
+        return Index.peek(self.config.store.url or self.space.index, storage=self._storage)
+
+    @property
+    def _storage(self) -> dict[str, str] | None:
+        return storage_options(self.folder) if self.config.store.url else None
 
     @property
     def evaluation_reader(self) -> Reader:
@@ -110,7 +125,7 @@ class Context:
 
     def indexed(self) -> Index:
         """The index, when it holds something. Raises `DataError` when nothing was synced yet."""
-        if not self.space.index.is_dir() or self.index.count() == 0:
+        if not (self.config.store.url or self.space.index.is_dir()) or self.index.count() == 0:
             raise DataError(
                 f"{self.folder}: nothing is indexed yet; `ragraft sync {self.folder}` indexes its documents"
             )
@@ -118,4 +133,17 @@ class Context:
 
     def knowledge_fingerprint(self) -> str:
         """Changes when a search could answer otherwise: documents, readers, chunking, embedder or retrieval settings."""
-        return fingerprint(self.index.documents(), self.embedder_fingerprint, self.config.retrieval)
+        return fingerprint(self.index.documents(), self.embedder_fingerprint, self.config.retrieval, self.config.groups)
+
+
+def storage_options(folder: Path) -> dict[str, str]:
+    """What an object store needs to be reached: the `AWS_…`, `GOOGLE_…` and `AZURE_…` variables of the environment and of the
+    project's `.env`, as Lance's storage options. Plain HTTP is allowed where the endpoint says so itself."""
+    from dotenv import dotenv_values
+
+    settings = {**dotenv_values(folder / ".env"), **os.environ}
+    known = {k.lower(): v for k, v in settings.items() if v and k.startswith(("AWS_", "GOOGLE_", "AZURE_"))}
+    endpoint = known.get("aws_endpoint") or known.get("aws_endpoint_url_s3") or known.get("aws_endpoint_url") or ""
+    if endpoint:
+        known |= {"aws_endpoint": endpoint, "allow_http": str(endpoint.startswith("http://")).lower()}
+    return known

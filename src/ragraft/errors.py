@@ -41,3 +41,9 @@ class LockedError(RagraftError):
     """Another ragraft process works on the same project."""
 
     exit_code = 6
+
+
+class RefusedError(RagraftError):
+    """An arm may not answer: its adapter learned from documents that are forgotten, or closed to this reader."""
+
+    exit_code = 8

@@ -8,17 +8,19 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from ragraft import stages, syncing
+from ragraft import forget as forgetting
+from ragraft import lineage, stages, syncing
 from ragraft.compare import compare as comparing
 from ragraft.compare import report as reporting
 from ragraft.compare.recommend import recommend
 from ragraft.config import CONFIG_NAME
 from ragraft.context import Context
-from ragraft.errors import DataError
+from ragraft.errors import DataError, RefusedError
+from ragraft.retrieve import history
 from ragraft.stages import ADAPTER_OF, INDEX_ARMS
 from ragraft.systems import classify
 from ragraft.systems.system import answer
@@ -26,6 +28,7 @@ from ragraft.types import (
     Adapter,
     Answer,
     ArmName,
+    Certificate,
     Comparison,
     Failure,
     Fingerprints,
@@ -39,6 +42,7 @@ from ragraft.types import (
     SyncPlan,
     SyncReport,
     TunedArm,
+    Version,
 )
 from ragraft.workspace import fingerprint, from_json, now, to_json, write_atomic
 
@@ -52,6 +56,7 @@ def compare(context: Context, *, wait: bool = False) -> Report:
         parts = stages.divide(context)
         arms, absent = _arms(context)
         adapters: dict[ArmName, Adapter] = {arm: stages.tune(context, arm, parts) for arm in _trainings(arms)}
+        arms, refused, caveats = _open_arms(context, arms, adapters)
         asked = [stages.evaluate(context, arm, parts, _adapter_of(arm, adapters)) for arm in arms]
         evaluations, agreement = stages.scored(context, parts, asked)
         comparison = comparing.compare(
@@ -60,8 +65,9 @@ def compare(context: Context, *, wait: bool = False) -> Report:
             metric=_primary_metric(context, parts),
             build_seconds={arm: _build_seconds(context, arm, adapters) for arm in arms},
             config=config,
-            not_applicable=absent,
+            not_applicable=(*absent, *refused),
         )
+        verdict = recommend(comparison, config)
         folder = context.space.new_run()
         report = Report(
             run=folder.name,
@@ -73,7 +79,7 @@ def compare(context: Context, *, wait: bool = False) -> Report:
             sync=synced,
             split=parts,
             comparison=comparison,
-            recommendation=recommend(comparison, config),
+            recommendation=replace(verdict, caveats=(*verdict.caveats, *caveats, *stages.left_out(context))),
             evaluations=evaluations,
             tuned=tuple(TunedArm(arm=arm, adapter=adapter) for arm, adapter in adapters.items()),
             fingerprints=_fingerprints(context, parts),
@@ -105,9 +111,42 @@ def watch(context: Context, stop: threading.Event | None = None) -> Iterator[Syn
         yield sync(context, only=changed, wait=True)
 
 
-def search(context: Context, query: str, reader: Reader) -> tuple[Passage, ...]:
-    """The passages that `reader` may see for a query, best first."""
-    return stages.retriever(context).passages([Request(question=query)], reader)[0]
+def forget(context: Context, documents: Sequence[str], *, wait: bool = False) -> Certificate:
+    """Erase documents from the index, its older versions, caches and reports, and mark the adapters that learned from them."""
+    with context.space.lock("ragraft forget", wait=wait):
+        return forgetting.forget(context, documents)
+
+
+def to_forget(context: Context, documents: Sequence[str], where: str | None) -> tuple[str, ...]:
+    """The documents named, and those that meet an SQL condition."""
+    return tuple(dict.fromkeys((*documents, *(forgetting.matching(context, where) if where else ()))))
+
+
+def forget_plan(context: Context, documents: Sequence[str]) -> forgetting.Plan:
+    """What `forget` would do."""
+    return forgetting.plan(context, documents)
+
+
+def allow(context: Context, documents: Sequence[str], *, wait: bool = False) -> None:
+    """Let forgotten documents in again at the next sync."""
+    with context.space.lock("ragraft forget", wait=wait):
+        forgetting.allow(context, documents)
+
+
+def certificates(context: Context) -> forgetting.Past:
+    """What was forgotten, and what was begun and not finished."""
+    return forgetting.Past(done=forgetting.certificates(context), unfinished=forgetting.unfinished(context))
+
+
+def versions(context: Context) -> tuple[Version, ...]:
+    """The versions of the index that can still be searched, newest first."""
+    return history.versions(context.indexed())
+
+
+def search(context: Context, query: str, reader: Reader, *, as_of: int | None = None) -> tuple[Passage, ...]:
+    """The passages that `reader` may see for a query, best first; `as_of` searches in an older version of the index, under
+    the rights of now."""
+    return stages.retriever(context, as_of).passages([Request(question=query)], reader)[0]
 
 
 def ask(context: Context, question: str, arm: ArmName, reader: Reader) -> Answer | Failure:
@@ -119,7 +158,9 @@ def ask(context: Context, question: str, arm: ArmName, reader: Reader) -> Answer
     calibrated = arm == "quote" and stages.has_examples(context)
     parts = stages.divide(context) if classify_task or calibrated else None
     adapter = stages.trained(context, ADAPTER_OF[arm]) if arm in ADAPTER_OF else None
-    return answer(stages.build_system(context, arm, parts, adapter), [Request(question=question)], reader)[0]
+    notes = lineage.checked(context, arm, adapter, reader) if adapter else ()
+    outcome = answer(stages.build_system(context, arm, parts, adapter), [Request(question=question)], reader)[0]
+    return replace(outcome, notes=(*outcome.notes, *notes)) if isinstance(outcome, Answer) else outcome
 
 
 def tune(context: Context, arms: Sequence[ArmName], *, wait: bool = False) -> tuple[TunedArm, ...]:
@@ -147,6 +188,22 @@ def _why_not(context: Context, arm: ArmName) -> str:
     if arm in ADAPTER_OF and context.generator_is_remote:
         return f"{context.config.models.generator} is a remote endpoint: an adapter cannot be trained for it here"
     return ""
+
+
+def _open_arms(
+    context: Context, arms: Sequence[ArmName], adapters: dict[ArmName, Adapter]
+) -> tuple[tuple[ArmName, ...], tuple[NotApplicable, ...], tuple[str, ...]]:
+    """The arms that may answer the evaluation's reader, those that may not with the reason, and warnings for the report."""
+    found = {arm: lineage.objection(context, a, context.evaluation_reader) for arm, a in adapters.items()}
+    objections: dict[ArmName, lineage.Objection] = {
+        arm: o for arm in arms if arm in ADAPTER_OF and (o := found[ADAPTER_OF[arm]])
+    }
+    refused = tuple(NotApplicable(arm=arm, reason=o.sentence) for arm, o in objections.items() if o.refuse)
+    caveats = tuple(f"`{arm}`: {o.sentence}" for arm, o in objections.items() if not o.refuse)
+    shut = {r.arm for r in refused}
+    if refused and shut.issuperset(arms):
+        raise RefusedError(f"{context.folder}: no arm may be asked: {refused[0].reason}")
+    return tuple(arm for arm in arms if arm not in shut), refused, caveats
 
 
 def _trainings(arms: Sequence[ArmName]) -> tuple[ArmName, ...]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ragraft.types import (
     Answer,
     ArmName,
+    Certificate,
     Comparison,
     Evaluation,
     Failure,
@@ -78,10 +79,15 @@ class Project:
 
         return pipeline.sync(self._context, wait=wait)
 
-    def search(self, query: str, *, reader: Reader = LOCAL) -> tuple[Passage, ...]:
+    def search(self, query: str, *, reader: Reader = LOCAL, as_of: int | None = None) -> tuple[Passage, ...]:
         from ragraft import pipeline
 
-        return pipeline.search(self._context, query, reader)
+        return pipeline.search(self._context, query, reader, as_of=as_of)
+
+    def forget(self, *documents: str, wait: bool = False) -> Certificate:
+        from ragraft import pipeline
+
+        return pipeline.forget(self._context, documents, wait=wait)
 
     def ask(self, question: str, *, system: ArmName = "rag", reader: Reader = LOCAL) -> Answer | Failure:
         from ragraft import pipeline

@@ -6,21 +6,24 @@ instead of run. `pipeline` calls these in order.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from ragraft import syncing
+from ragraft import lineage, syncing
 from ragraft.config import SqlSource
 from ragraft.context import Context
 from ragraft.corpus import examples as labelled
+from ragraft.corpus import tombstones
 from ragraft.corpus.sources import live_values
 from ragraft.corpus.split import split
 from ragraft.errors import DataError
 from ragraft.evaluate import judge, run
 from ragraft.evaluate.scorers import Evidence, score
 from ragraft.models import load
+from ragraft.retrieve import history
 from ragraft.systems import classify
 from ragraft.systems.quote import NEVER_REFUSE, best_quotes, calibrate
 from ragraft.systems.system import Retriever, System
@@ -59,30 +62,51 @@ def has_examples(context: Context) -> bool:
 
 
 def divide(context: Context) -> Split:
-    """Load the examples, check them against the index, and split them by group; near-duplicates stay together."""
-    config = context.config
-    loaded = labelled.load(context.folder / config.examples.path, skip_bad_lines=config.examples.skip_bad_lines)
+    """Load the examples, check them against the index, and split them by group; near-duplicates stay together. Examples
+    that name a forgotten document are left out."""
+    config, gone = context.config, _forgotten(context)
+    examples = tuple(e for e in _labelled(context) if gone.isdisjoint(e.documents))
     if config.project.task == "answer":
-        labelled.check_documents(loaded.examples, context.index.documents().keys())
+        labelled.check_documents(examples, context.index.documents().keys())
     seed, stratify = config.project.seed, config.project.task == "classify"
-    key = fingerprint(loaded.examples, config.examples, seed, stratify, context.embedder_fingerprint)
+    key = fingerprint(examples, config.examples, seed, stratify, context.embedder_fingerprint)
 
     def build(folder: Path) -> None:
-        made = split(loaded.examples, context.embedder.embed, config.examples, seed, stratify=stratify)
+        made = split(examples, context.embedder.embed, config.examples, seed, stratify=stratify)
         write_atomic(folder / "split.json", to_json(made))
 
     folder = context.space.build_stage("split", key, build)
     return from_json(Split, (folder / "split.json").read_bytes())
 
 
+def left_out(context: Context) -> tuple[str, ...]:
+    """A caveat for the report where examples were left out."""
+    gone = _forgotten(context)
+    count = sum(not gone.isdisjoint(e.documents) for e in _labelled(context)) if gone else 0
+    return (f"{count} example(s) name forgotten documents and were left out.",) if count else ()
+
+
+def _labelled(context: Context) -> tuple[Example, ...]:
+    config = context.config.examples
+    return labelled.load(context.folder / config.path, skip_bad_lines=config.skip_bad_lines).examples
+
+
+def _forgotten(context: Context) -> set[str]:
+    return {stone.document for stone in tombstones.read(context.space.forgotten)}
+
+
 # --- tuning ------------------------------------------------------------------------------------------------------------
 
 
 def tune(context: Context, arm: ArmName, parts: Split) -> Adapter:
-    """The adapter of `tuned` or `raft`, trained on the train split with early stopping on dev; loaded when it is there."""
+    """The adapter of `tuned` or `raft`, trained on the train split with early stopping on dev; loaded when it is there.
+    One that holds forgotten data is trained again, and the old weights go."""
     key = adapter_key(context, arm, parts)
+    if context.config.project.task == "answer" and lineage.outdated(context.space.stage("adapters", key)):
+        shutil.rmtree(context.space.stage("adapters", key))
     folder = context.space.build_stage("adapters", key, partial(_train, context, arm, parts))
     write_atomic(context.space.latest_adapter(arm), key)
+    lineage.drop_marked(context.space, arm)
     return _adapter(folder)
 
 
@@ -108,7 +132,7 @@ def adapter_key(context: Context, arm: ArmName, parts: Split) -> str:
         return fingerprint(
             "classify", parts.train, parts.dev, config.tuning, config.project.seed, context.embedder_fingerprint
         )
-    seen = context.knowledge_fingerprint() if arm == "raft" else ""
+    seen = (context.knowledge_fingerprint(), context.evaluation_reader) if arm == "raft" else ""
     return fingerprint(
         arm,
         parts.train,
@@ -136,6 +160,7 @@ def _train(context: Context, arm: ArmName, parts: Split, folder: Path) -> None:
     else:
         train_rows, dev_rows = (training_rows(context, arm, part) for part in (parts.train, parts.dev))
         write_atomic(folder / "rows.jsonl", "\n".join(to_json(r) for r in (*train_rows, *dev_rows)) + "\n")
+        lineage.record(context, arm, train_rows, folder)
         adapter = lora.train(
             train_rows,
             dev_rows,
@@ -201,10 +226,12 @@ def build_system(context: Context, arm: ArmName, parts: Split | None, adapter: A
     )
 
 
-def retriever(context: Context) -> Retriever:
+def retriever(context: Context, as_of: int | None = None) -> Retriever:
+    """Searches in the latest version of the index, or in an older one under the rights of now."""
+    index = context.indexed()
     live = tuple(s for s in context.config.sources if isinstance(s, SqlSource) and s.live)
     return Retriever(
-        index=context.indexed(),
+        index=index if as_of is None else history.as_of(index, as_of),
         embedder=context.embedder,
         config=context.config.retrieval,
         live=partial(live_values, live, syncing.place(context)) if live else None,

@@ -21,13 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragraft.context import Context
+from ragraft.corpus import tombstones
 from ragraft.corpus.chunk import chunk
 from ragraft.corpus.parse import parse
 from ragraft.corpus.sources import Item, Part, Place, Unavailable, owner, parts
 from ragraft.corpus.sources import settings as environment
-from ragraft.errors import ConfigError
+from ragraft.errors import ConfigError, StoreError
 from ragraft.retrieve.index import Entry, Index, content_key, search_text
-from ragraft.types import Document, Move, Skipped, SyncPlan, SyncReport
+from ragraft.types import EVERYONE, Document, Move, Skipped, SyncPlan, SyncReport
 from ragraft.workspace import fingerprint, from_json, to_json, write_atomic
 
 CHUNKS_A_COMMIT = 512
@@ -96,7 +97,7 @@ class _Done:
 
 def plan(context: Context) -> SyncPlan:
     """What `sync` would do. Nothing is written."""
-    exists = context.space.index.is_dir()
+    exists = context.peek_index() is not None
     with _Spool() as spool:
         look = _look(context, context.index if exists else None, {}, spool, remember=False)
     return SyncPlan(
@@ -127,13 +128,30 @@ def sync(context: Context, *, rebuild: bool = False, only: Collection[str] | Non
 
 def _rebuilt(context: Context, started: float) -> SyncReport:
     """Documents that cannot be read now are carried over from the old index, embedded anew."""
+    if context.config.store.url:
+        return _rebuilt_in_place(context, started)
     folder = context.space.index_beside(fingerprint(context.index_settings))
     fresh = context.open_index(folder)
-    report = _synced(context, fresh, Index.peek(context.space.index), started, None)
+    report = _synced(context, fresh, context.peek_index(), started, None)
     context.space.use_index(folder)
     context.index = fresh
     context.space.drop_unused_indices()
     return report
+
+
+def _rebuilt_in_place(context: Context, started: float) -> SyncReport:
+    """In an object store, which other machines read by its one address. Raises `StoreError` when documents would be lost."""
+    old = context.peek_index()
+    with _Spool() as spool:
+        look = _look(context, None, old.documents() if old else {}, spool, remember=False)
+    if look.kept:
+        down = next((f"{s.source}: {s.reason}" for s in look.skipped if s.kept), "a feed no longer lists them")
+        raise StoreError(
+            f"{context.config.store.url}: a rebuild there is in place and would lose {len(look.kept)} documents that cannot "
+            f"be read now ({down}); run it again when they can"
+        )
+    context.index = context.open_index(rebuild=True)
+    return _synced(context, context.index, None, started, None)
 
 
 def _synced(
@@ -195,6 +213,7 @@ def _look(
 ) -> _Look:
     look = _Look(known=index.documents() if index else {})
     names = look.known.keys() | before.keys()
+    stones = tombstones.read(context.space.forgotten)
     found = parts(context.config, place(context, remember=remember))
     untold = {part.name for part in found if part.keeps or (only is not None and part.name not in only)}
     for part in found:
@@ -202,7 +221,8 @@ def _look(
             continue
         try:
             for item in part.items():
-                _consider(look, item, index, spool)
+                forgotten = isinstance(item, Item) and tombstones.held_back(item.id, content_key(item.hash), stones)
+                _consider(look, forgotten or item, index, spool)
                 if len(look.seen) % 64 == 0:
                     context.notify("look for changes", len(look.seen), len(look.seen))
         except Unavailable as error:
@@ -288,7 +308,7 @@ def _write(context: Context, index: Index, look: _Look) -> _Done:
             done.skipped.append(document)
         else:
             done.skipped += [Skipped(source=item.id, reason=note, part=True) for note in document.notes]
-            waiting.append(_cut(context, document))
+            waiting.append(_cut(context, _with_own_rights(context, document)))
         if number == len(look.stale) or sum(len(e.chunks) for e in waiting) >= CHUNKS_A_COMMIT:
             sources = {by_content.get(content_key(e.document.hash), e.document.id) for e in waiting}
             sources |= {e.document.id for e in waiting}
@@ -301,6 +321,13 @@ def _write(context: Context, index: Index, look: _Look) -> _Done:
     if done.chunks > tidied:
         index.optimize()
     return done
+
+
+def _with_own_rights(context: Context, document: Document) -> Document:
+    """The document as the project lets it speak of itself."""
+    if context.config.documents.front_matter:
+        return document
+    return replace(document, own_readers=(EVERYONE,), own_tags=())
 
 
 def _cut(context: Context, document: Document) -> Entry:

@@ -32,7 +32,10 @@ class Reader:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """One source as Markdown. `id` is its path relative to the documents folder, with forward slashes; a document of a named
-    source starts with that source's name. `modified`: when it last changed, ISO 8601 in UTC; None where nobody knows."""
+    source starts with that source's name. `modified`: when it last changed, ISO 8601 in UTC; None where nobody knows.
+
+    `readers` and `tags` are what the config or the source gives it; `own_readers` and `own_tags` what it says of itself. A
+    reader must be named by both lists of readers; `everyone` in one of them narrows nothing."""
 
     id: str
     title: str
@@ -43,6 +46,8 @@ class Document:
     modified: str | None = None
     notes: tuple[str, ...] = ()
     """What of it could not be read: pages, parts of an archive; each with the reason."""
+    own_readers: tuple[str, ...] = (EVERYONE,)
+    own_tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +63,8 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """A piece of a document: the unit of retrieval. `heading` is the path of headings above it, joined by ` › `."""
+    """A piece of a document: the unit of retrieval. `heading` is the path of headings above it, joined by ` › `.
+    A reader must be named by `readers` and by `own_readers`; `tags` are the document's, given and its own."""
 
     id: str
     document: str
@@ -71,6 +77,7 @@ class Chunk:
     page: int | None = None
     tags: tuple[str, ...] = ()
     modified: str | None = None
+    own_readers: tuple[str, ...] = (EVERYONE,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +260,8 @@ class Answer:
     confidence: float | None = None
     highlight: tuple[int, int] | None = None
     support: float | None = None
+    notes: tuple[str, ...] = ()
+    """What the reader should know of how it was made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -512,3 +521,74 @@ class Report:
     fingerprints: Fingerprints
     config_text: str
     agreement: Agreement | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """A state of the index that can still be searched. `made`: ISO 8601 in UTC."""
+
+    version: int
+    made: str
+    chunks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed:
+    """A document that a reader may not read and that an adapter learned from, with the examples through which it did."""
+
+    document: str
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tombstone:
+    """A forgotten document, which no sync takes in again: neither its id, nor the same content under another one.
+    `content`: the key of its content, empty where nobody knows."""
+
+    document: str
+    content: str
+    at: str
+    certificate: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkedAdapter:
+    """An adapter that learned from forgotten documents, through the training rows of these examples."""
+
+    arm: str
+    key: str
+    documents: tuple[str, ...]
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten:
+    """What was erased of one document. `sha256`: over its chunks' texts as the index held them; empty where it held none."""
+
+    document: str
+    chunks: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """What one `forget` did; written when everything else is done. Paths are relative to the project.
+
+    `purged`: versions of the index that are no longer on disk. `adapters` still hold what they learned until they are
+    trained again. `sources`: files outside `.ragraft/` that still hold the document. `remaining`: files under `.ragraft/` in
+    which a run of its words was still found; None where its text was gone before this could be looked for.
+    """
+
+    id: str
+    project: str
+    at: str
+    ragraft: str
+    documents: tuple[Forgotten, ...]
+    purged: tuple[int, ...]
+    index_version: int
+    rewritten: tuple[str, ...]
+    removed: tuple[str, ...]
+    adapters: tuple[MarkedAdapter, ...]
+    sources: tuple[str, ...]
+    remaining: tuple[str, ...] | None
+    seconds: float

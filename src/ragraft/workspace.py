@@ -8,6 +8,8 @@
       stages/NAME/FINGERPRINT/   finished artifacts of one stage, manifest.json written last
       evaluations/FINGERPRINT.jsonl   one finished case a line, appended as they finish
       runs/ID/                   report.json, report.html, config.json
+      forgotten.json             documents that no sync takes in again
+      certificates/ID.json       what each `forget` did
 
 Everything is written to a temporary name and renamed, so that a killed run leaves the old state or the new one.
 """
@@ -147,11 +149,26 @@ class Workspace:
     def index_cost(self) -> Path:
         return self.state / "index-cost.json"
 
+    @property
+    def forgotten(self) -> Path:
+        return self.state / "forgotten.json"
+
+    def certificate(self, name: str) -> Path:
+        return self.state / "certificates" / f"{name}.json"
+
+    def certificates(self) -> list[Path]:
+        """Newest first."""
+        return sorted((self.state / "certificates").glob("[!.]*.json"), reverse=True)
+
     def stage(self, name: str, key: str) -> Path:
         return self.state / "stages" / name / key
 
     def has_stage(self, name: str, key: str) -> bool:
         return (self.stage(name, key) / "manifest.json").is_file()
+
+    def finished_stages(self, name: str) -> list[Path]:
+        """The folders of a stage's finished artifacts."""
+        return sorted(p.parent for p in (self.state / "stages" / name).glob("[!.]*/manifest.json"))
 
     def latest_adapter(self, arm: str) -> Path:
         """Holds the fingerprint of the adapter that was trained or loaded last for `arm`."""

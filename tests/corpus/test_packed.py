@@ -154,3 +154,20 @@ def test_mail_with_its_attachments() -> None:
     assert "## book.docx" in found.text
     assert "| Rope | €12 |" in found.text
     assert [note.partition(":")[0] for note in found.notes] == ["blob.bin"]
+
+
+def test_a_member_with_readers_of_its_own_stays_out() -> None:
+    data = zipped(
+        **{
+            "a.md": b"Open words.",
+            "b.md": b"---\nreaders: [hr]\n---\nClosed words.",
+            "c.md": b"---\nreaders: {\n---\nx",
+        }
+    )
+    found = read("kit.zip", data)
+    assert isinstance(found, Document)
+    assert "Closed" not in found.text
+    assert [note.partition(":")[0] for note in found.notes] == ["b.md", "c.md"]
+    ignored = read("kit.zip", data, DocumentsSection(front_matter=False))
+    assert isinstance(ignored, Document)
+    assert "Closed words." in ignored.text

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragraft.config import RetrievalSection
+from ragraft.retrieve.access import NO_GROUPS, Groups
 from ragraft.retrieve.index import Entry, Index
 from ragraft.types import EVERYONE, Chunk, Document
 
@@ -18,9 +19,24 @@ def unit(seed: int, rows: int = 1) -> NDArray[np.float32]:
     return values / np.linalg.norm(values, axis=1, keepdims=True)
 
 
-def open_index(path: Path, *, name: str = "tiny", rebuild: bool = False, recipe: str = "") -> Index:
+def open_index(
+    path: Path | str,
+    *,
+    name: str = "tiny",
+    rebuild: bool = False,
+    recipe: str = "",
+    groups: Groups = NO_GROUPS,
+    storage: dict[str, str] | None = None,
+) -> Index:
     return Index.open(
-        path, embedder_name=name, dimension=lambda: DIMENSION, retrieval=RETRIEVAL, rebuild=rebuild, recipe=recipe
+        path,
+        embedder_name=name,
+        dimension=lambda: DIMENSION,
+        retrieval=RETRIEVAL,
+        rebuild=rebuild,
+        recipe=recipe,
+        groups=groups,
+        storage=storage,
     )
 
 

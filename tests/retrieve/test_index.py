@@ -159,3 +159,27 @@ def test_purge_leaves_no_byte_of_a_removed_document(tmp_path: Path) -> None:
     assert b"secret" not in left
     assert index.count() == 30
     assert len(index.snapshot().table.search("common", query_type="fts").limit(50).to_arrow()) == 30
+
+
+@pytest.mark.parametrize("purged", [False, True])
+def test_two_writers_of_the_same_new_document_leave_one(tmp_path: Path, purged: bool) -> None:
+    index = open_index(tmp_path)
+    if purged:
+        index.write([entry("a", "one")])
+        index.purge()
+    start = threading.Barrier(2)
+
+    def write(name: str) -> None:
+        writer = open_index(tmp_path)
+        for n in range(6):
+            start.wait()
+            writer.write([entry(f"new{n}", *[name] * (2 if name == "x" else 3))])
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in "xy"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for n in range(6):
+        found = [c.text for c in index.chunks_of({f"new{n}"}, Reader(user="u"))[f"new{n}"]]
+        assert found in (["x", "x"], ["y", "y", "y"])

@@ -1,1 +1,1 @@
-"""What the command line prints, one module a command that prints much."""
+"""What the commands print, where it is more than a line or two."""

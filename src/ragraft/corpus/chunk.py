@@ -86,8 +86,9 @@ def chunk(document: Document, tokenizer: Tokenizer | Callable[[str], int], confi
             tokens=tools.count(piece.text),
             readers=document.readers,
             page=piece.page,
-            tags=document.tags,
+            tags=tuple(dict.fromkeys((*document.tags, *document.own_tags))),
             modified=document.modified,
+            own_readers=document.own_readers,
         )
         for position, (heading, piece) in enumerate(pieces)
     )

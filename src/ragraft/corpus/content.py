@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from ragraft.corpus.front import Front
 
 
 class Unreadable(Exception):
@@ -11,8 +13,10 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """Markdown, the title where the format itself holds one, and what could not be read: pages, members, with the reason."""
+    """Markdown, the title where the format itself holds one, what it says of itself, and what could not be read: pages,
+    members, with the reason."""
 
     text: str
     title: str = ""
+    front: Front = field(default_factory=Front)
     notes: tuple[str, ...] = ()

@@ -21,6 +21,7 @@ from pathlib import PurePosixPath
 
 from ragraft.config import DocumentsSection
 from ragraft.corpus.content import Content, Unreadable
+from ragraft.corpus.front import Front, Unclear, read_meta, split_front
 from ragraft.corpus.packed import PACKED, Budget, TooLarge, members
 from ragraft.corpus.sources.item import Item, Unavailable
 from ragraft.types import Document, Skipped
@@ -37,8 +38,6 @@ _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.I | re.S)
 _HEAD = re.compile(r"<head[\s>].*?</head>", re.I | re.S)
 _FENCE = re.compile(r"^ {0,3}(```|~~~).*?(^ {0,3}\1|\Z)", re.M | re.S)
 _H1 = re.compile(r"^ {0,3}#[ \t]+(\S.*?)[ \t]*#*[ \t]*$|^ {0,3}(\S[^\n]*)\n {0,3}=+[ \t]*$", re.M)
-_FRONT = re.compile(r"\A(?:---|\+\+\+)[ \t]*\n(.*?\n)?(?:---|\+\+\+)[ \t]*(?:\n|\Z)", re.S)
-_FRONT_TITLE = re.compile(r"^title\s*[:=]\s*(.+?)\s*$", re.M)
 _OFFICE = (".docx", ".pptx", ".xlsx")
 
 
@@ -52,11 +51,8 @@ def parse(item: Item, section: DocumentsSection | None = None) -> Document | Ski
     text = content.text.strip()
     if not re.search(r"\w", re.sub(r"<!--.*?-->", "", text, flags=re.S)):
         return Skipped(source=item.id, reason="; ".join(("empty: there is no text in it", *content.notes)))
-    front, text = _front_matter(text) if item.suffix in MARKDOWN + TEXT else ("", text)
-    if not text:
-        return Skipped(source=item.id, reason="empty: there is nothing but front matter in it")
     given = content.title if item.suffix in PACKED else ""
-    title = front or item.title or given or first_heading(text) or content.title or readable(item.id)
+    title = content.front.title or item.title or given or first_heading(text) or content.title or readable(item.id)
     return Document(
         id=item.id,
         title=title,
@@ -65,6 +61,8 @@ def parse(item: Item, section: DocumentsSection | None = None) -> Document | Ski
         readers=item.readers,
         tags=item.tags,
         modified=item.modified,
+        own_readers=content.front.readers,
+        own_tags=content.front.tags,
         notes=content.notes,
     )
 
@@ -107,7 +105,7 @@ def _read(name: str, suffix: str, data: bytes, section: DocumentsSection, budget
         raise Unreadable("empty: the file has no bytes" if not data else "empty: there is only white space in it")
     _check_kind(suffix, data)
     if suffix in MARKDOWN + TEXT:
-        return Content(text=decode(data))
+        return _read_text(data)
     if suffix in HTML:
         return _read_html(data)
     if suffix in PACKED:
@@ -133,6 +131,8 @@ def _read_packed(name: str, data: bytes, section: DocumentsSection, budget: Budg
                 if member.fault:
                     raise Unreadable(member.fault)
                 found = _read(member.name, PurePosixPath(member.name).suffix.lower(), member.data, section, inner)
+                if section.front_matter and found.front.readers != Front().readers:
+                    raise Unreadable("it names readers of its own, which an archive cannot keep: unpack it")
                 texts.append(f"## {member.name}\n\n{found.text.strip()}")
                 notes += [f"{member.name}: {note}" for note in found.notes]
             except Unreadable as error:
@@ -185,13 +185,14 @@ def decode(data: bytes) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _front_matter(text: str) -> tuple[str, str]:
-    """(title in the front matter or empty, the text below it)."""
-    found = _FRONT.match(text)
-    if not found or not re.match(r"[\w-]+\s*[:=]", (found[1] or "").lstrip()):
-        return "", text
-    title = _FRONT_TITLE.search(found[1])
-    return (title[1].strip("\"'") if title else ""), text[found.end() :].strip()
+def _read_text(data: bytes) -> Content:
+    try:
+        front, text = split_front(decode(data).strip())
+    except Unclear as error:
+        raise Unreadable(str(error)) from error
+    if not text:
+        raise Unreadable("empty: there is nothing but front matter in it")
+    return Content(text=text, front=front)
 
 
 def _read_html(data: bytes) -> Content:
@@ -203,7 +204,11 @@ def _read_html(data: bytes) -> Content:
     title = _TITLE.search(text)
     # Left in, the head's metadata would stand at the top of the text as if it were the author's.
     body = extract(_HEAD.sub("", text, count=1).encode(), "text/html", pages=False)
-    return Content(text=body.text, title=" ".join(html.unescape(title[1]).split()) if title else "")
+    try:
+        front = read_meta(text)
+    except Unclear as error:
+        raise Unreadable(str(error)) from error
+    return Content(text=body.text, title=" ".join(html.unescape(title[1]).split()) if title else "", front=front)
 
 
 def _read_other(suffix: str, data: bytes, section: DocumentsSection) -> Content:

@@ -1,15 +1,16 @@
 """The index: one LanceDB table of chunks with their document's metadata, vectors, reader lists and a BM25 index.
 
-In: documents with their chunks and vectors. Out: versions of the table, and snapshots to search in. Writes to the folder given
-to `Index.open` and nowhere else. Replacing and removing documents is one atomic commit, so a reader sees the old state or the new.
+In: documents with their chunks and vectors. Out: versions of the table, and snapshots to search in. Writes to the folder or
+object store given to `Index.open` and nowhere else. Replacing and removing documents is one atomic commit, so a reader sees the old state or the new.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import warnings
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from ragraft.config import RetrievalSection
 from ragraft.errors import DataError, StoreError
-from ragraft.retrieve.access import common_readers, readers_filter, sql_strings
+from ragraft.retrieve.access import NO_GROUPS, Groups, common_readers, readers_filter, sql_strings
 from ragraft.types import Chunk, Document, Reader
 from ragraft.workspace import fingerprint
 
@@ -31,7 +32,12 @@ REMEMBERED_FILTERS = 64
 """Readers per version of the index whose rows are remembered; others cost a scan of the reader lists per search."""
 
 _EMBEDDER = b"ragraft.embedder"
-_COLUMNS = ("id", "document", "title", "heading", "text", "position", "tokens", "readers", "page", "tags", "modified")
+_KEY = {b"lance-schema:unenforced-primary-key": b"true"}
+"""On the column `id`: without it, two writers that add the same document at once both add it (docs/log.md)."""
+_COLUMNS = (
+    *("id", "document", "title", "heading", "text", "position", "tokens"),
+    *("readers", "page", "tags", "modified", "own_readers"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,14 +57,57 @@ class Matrix:
     vectors: NDArray[np.float32]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rights:
+    """A document's two reader lists; a reader must be named by both."""
+
+    readers: tuple[str, ...]
+    own_readers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """Documents that a reader may read now and could not then (`opened`), and the other way round (`closed`)."""
+
+    opened: frozenset[str]
+    closed: frozenset[str]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """One version of the table, pinned: it does not move while others write. (No slots: it keeps its `matrix`.)"""
+    """One version of the table, pinned: it does not move while others write. (No slots: it keeps its `matrix`.)
+
+    `corrected`: documents of this version whose rights have changed since, for one reader (`retrieve.history`).
+    """
 
     table: Any
     version: int
     dimension: int
-    path: Path
+    path: Path | str
+    groups: Groups = field(default_factory=dict)
+    corrected: Callable[[Reader], Correction] | None = None
+
+    def where(self, reader: Reader) -> str:
+        """The SQL condition that every search for `reader` applies before its top-k."""
+        rule = readers_filter(reader, self.groups)
+        if self.corrected is None:
+            return rule
+        change = self.corrected(reader)
+        opened = f"({rule}) OR document IN ({sql_strings(sorted(change.opened))})" if change.opened else rule
+        closed = f"({opened}) AND document NOT IN ({sql_strings(sorted(change.closed))})" if change.closed else opened
+        return f"({closed})"
+
+    def chunks_of(self, documents: Collection[str], reader: Reader) -> dict[str, tuple[Chunk, ...]]:
+        """Document id -> its chunks in reading order, of those documents that `reader` may see."""
+        if not documents:
+            return {}
+        where = f"document IN ({sql_strings(sorted(documents))}) AND {self.where(reader)}"
+        with store_errors(self.path):
+            rows = self.table.search().where(where).select(list(_COLUMNS)).to_arrow().to_pylist()
+        found: dict[str, list[Chunk]] = {}
+        for row in sorted(rows, key=lambda r: r["position"]):
+            found.setdefault(row["document"], []).append(_chunk(row))
+        return {document: tuple(chunks) for document, chunks in found.items()}
 
     @functools.cached_property
     def matrix(self) -> Matrix | None:
@@ -104,12 +153,17 @@ class Snapshot:
 
 
 class Index:
-    """The chunks of one project, on disk. Safe to share between threads; several processes may read while one writes."""
+    """The chunks of one project, on disk or in an object store. Safe to share between threads; several processes may read
+    and write at once: a commit that another one overtook is made again on top of it."""
 
-    def __init__(self, path: Path, connection: Any, table: Any, *, dimension: int, recipe: str) -> None:
+    def __init__(
+        self, path: Path | str, connection: Any, table: Any, *, recipe: str, groups: Groups, keep: timedelta
+    ) -> None:
         self.path = path
-        self.dimension = dimension
+        self.dimension: int = table.schema.field("vector").type.list_size
+        self.groups = groups
         self._recipe = recipe
+        self._keep = keep
         self._connection = connection
         self._table = table
         self._snapshot: Snapshot | None = None
@@ -117,25 +171,31 @@ class Index:
     @classmethod
     def open(
         cls,
-        path: Path,
+        path: Path | str,
         *,
         embedder_name: str,
         dimension: Callable[[], int],
         retrieval: RetrievalSection,
         recipe: str = "",
         rebuild: bool = False,
+        groups: Groups = NO_GROUPS,
+        keep: timedelta = timedelta(days=7),
+        storage: Mapping[str, str] | None = None,
     ) -> Index:
         """Open the index in `path`, made empty where there is none; only then is `dimension` asked for (it may load a model).
 
-        `recipe`: a fingerprint of whatever else shapes the rows (chunk settings); documents written under another recipe count
-        as changed. `rebuild` starts from an empty table. Raises `StoreError` when the index was made with another embedder, or
+        `path`: a folder or an object store's URL, whose settings are `storage` (Lance's storage options). `recipe`: a
+        fingerprint of whatever else shapes the rows (chunk settings); documents written under another recipe count as changed.
+        `rebuild` starts from an empty table. `groups`: how groups nest. `keep`: how long older versions stay searchable. Raises `StoreError` when the index was made with another embedder, or
         cannot be read.
         """
         import lancedb
 
         with store_errors(path):
             # Every use of this handle sees the latest version; searches read pinned snapshots instead.
-            connection = lancedb.connect(str(path), read_consistency_interval=timedelta(0))
+            connection = lancedb.connect(
+                str(path), read_consistency_interval=timedelta(0), storage_options=dict(storage) if storage else None
+            )
             exists = TABLE in connection.list_tables().tables
             if exists and not rebuild:
                 table = connection.open_table(TABLE)
@@ -149,23 +209,28 @@ class Index:
                     f"{path}: the index was made with embedder `{made_with}`, the project names `{embedder_name}`; "
                     "run `ragraft sync --rebuild`"
                 )
+            if missing := set(_COLUMNS) - set(table.schema.names):
+                raise StoreError(
+                    f"{path}: the index was made by an older ragraft (without {', '.join(sorted(missing))}); "
+                    "run `ragraft sync --rebuild`"
+                )
             _ensure_text_index(table, retrieval)
-        return cls(path, connection, table, dimension=table.schema.field("vector").type.list_size, recipe=recipe)
+        return cls(path, connection, table, recipe=recipe, groups=groups, keep=keep)
 
     @classmethod
-    def peek(cls, path: Path) -> Index | None:
+    def peek(cls, path: Path | str, *, storage: Mapping[str, str] | None = None) -> Index | None:
         """The index in `path` whatever embedder made it, to copy from; None where there is none, or none that can be read."""
         import lancedb
 
-        if not path.is_dir():
+        if isinstance(path, Path) and not path.is_dir():
             return None
         try:
             with store_errors(path):
-                connection = lancedb.connect(str(path))
+                connection = lancedb.connect(str(path), storage_options=dict(storage) if storage else None)
                 table = connection.open_table(TABLE)
         except StoreError:
             return None
-        return cls(path, connection, table, dimension=table.schema.field("vector").type.list_size, recipe="")
+        return cls(path, connection, table, recipe="", groups=NO_GROUPS, keep=timedelta(days=7))
 
     @property
     def version(self) -> int:
@@ -183,11 +248,21 @@ class Index:
         version, known = self.version, self._snapshot
         if known is not None and known.version == version:
             return known
+        self._snapshot = fresh = self.pinned(version)
+        return fresh
+
+    def pinned(self, version: int) -> Snapshot:
+        """A version as it was, its rights too; to search in an older one use `retrieve.history.as_of`."""
         with store_errors(self.path):
             table = self._connection.open_table(TABLE)
             table.checkout(version)
-        self._snapshot = fresh = Snapshot(table=table, version=version, dimension=self.dimension, path=self.path)
-        return fresh
+            dimension = table.schema.field("vector").type.list_size
+        return Snapshot(table=table, version=version, dimension=dimension, path=self.path, groups=self.groups)
+
+    def versions(self) -> list[dict[str, Any]]:
+        """What the store says of each version that is still on disk, oldest first."""
+        with store_errors(self.path):
+            return self._table.list_versions()
 
     def documents(self) -> dict[str, str]:
         """Document id -> key of what is indexed of it: a fingerprint of its hash, readers, tags and the recipe."""
@@ -195,17 +270,21 @@ class Index:
             rows = self._table.search().select(["document", "key"]).to_arrow()
         return dict(zip(rows["document"].to_pylist(), rows["key"].to_pylist(), strict=True))
 
-    def chunks_of(self, documents: Collection[str], reader: Reader) -> dict[str, tuple[Chunk, ...]]:
-        """Document id -> its chunks in reading order, of those documents that `reader` may see."""
+    def rights(self, documents: Collection[str]) -> dict[str, Rights]:
+        """Document id -> its reader lists, of those documents that are indexed."""
         if not documents:
             return {}
-        where = f"document IN ({sql_strings(sorted(documents))}) AND {readers_filter(reader)}"
+        where = f"document IN ({sql_strings(sorted(documents))}) AND position = 0"
         with store_errors(self.path):
-            rows = self._table.search().where(where).select(list(_COLUMNS)).to_arrow().to_pylist()
-        found: dict[str, list[Chunk]] = {}
-        for row in sorted(rows, key=lambda r: r["position"]):
-            found.setdefault(row["document"], []).append(_chunk(row))
-        return {document: tuple(chunks) for document, chunks in found.items()}
+            found = self._table.search().where(where).select(["document", "readers", "own_readers"]).to_arrow()
+        return {
+            row["document"]: Rights(readers=tuple(row["readers"]), own_readers=tuple(row["own_readers"]))
+            for row in found.to_pylist()
+        }
+
+    def chunks_of(self, documents: Collection[str], reader: Reader) -> dict[str, tuple[Chunk, ...]]:
+        """Document id -> its chunks in reading order, of those documents that `reader` may see."""
+        return self.snapshot().chunks_of(documents, reader)
 
     def write(self, entries: Sequence[Entry], removed: Sequence[str] = (), *, tidy: bool = True) -> int:
         """Put these documents in the place of what the index holds of them, and take `removed` out: one commit.
@@ -231,7 +310,7 @@ class Index:
         rows outside the indices are searched too, only more slowly."""
         with store_errors(self.path):
             try:
-                self._table.optimize()
+                self._table.optimize(cleanup_older_than=self._keep)
                 if self._table.count_rows() > EXACT_UP_TO:
                     _ensure_large_indices(self._table)
             except RuntimeError as error:
@@ -247,12 +326,13 @@ class Index:
         with store_errors(self.path):
             settings = next(i.index_details for i in self._table.list_indices() if i.columns == ["search"])
             # Compaction leaves a file alone while few of its rows are deleted; overwriting leaves none.
-            self._table.add(self._table.to_arrow(), mode="overwrite")
+            self._table.add(self._table.search().to_batches(), mode="overwrite")
             for index in list(self._table.list_indices()):
                 self._table.drop_index(index.name)
             self._table.create_index("search", config=_text_index(settings))
         self.optimize()
-        with store_errors(self.path):
+        with store_errors(self.path), warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # it warns of what is wanted here
             self._table.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
             self._snapshot = None
 
@@ -350,7 +430,7 @@ def content_key(document_hash: str) -> str:
 
 def _chunk(row: dict[str, Any]) -> Chunk:
     fields: dict[str, Any] = {name: row[name] for name in _COLUMNS}
-    fields |= {"readers": tuple(row["readers"]), "tags": tuple(row["tags"])}
+    fields |= {name: tuple(row[name]) for name in ("readers", "own_readers", "tags")}
     return Chunk(**fields)
 
 
@@ -360,7 +440,7 @@ def search_text(chunk: Chunk) -> str:
 
 
 @contextlib.contextmanager
-def store_errors(path: Path) -> Generator[None]:
+def store_errors(path: Path | str) -> Generator[None]:
     """Turn the store's own exceptions into one clear `StoreError` line."""
     try:
         yield
@@ -377,12 +457,14 @@ def _schema(embedder_name: str, dimension: int) -> Any:
     import pyarrow as pa
 
     text, number = pa.string(), pa.int32()
-    fields = [(name, text) for name in ("id", "document", "key", "title", "heading", "text", "search")]
+    fields: list[Any] = [pa.field("id", text, nullable=False, metadata=_KEY)]
+    fields += [(name, text) for name in ("document", "key", "title", "heading", "text", "search")]
     fields += [("position", number), ("tokens", number), ("page", number)]
     fields += [
         ("modified", text),
         ("tags", pa.list_(text)),
         ("readers", pa.list_(text)),
+        ("own_readers", pa.list_(text)),
         ("vector", pa.list_(pa.float32(), dimension)),
     ]
     return pa.schema(fields, metadata={_EMBEDDER: embedder_name.encode()})
@@ -407,5 +489,6 @@ def _ensure_large_indices(table: Any) -> None:
     have = {tuple(index.columns) for index in table.list_indices()}
     if ("vector",) not in have:
         table.create_index("vector", config=IvfFlat(distance_type="dot"))
-    if ("readers",) not in have:
-        table.create_index("readers", config=LabelList())
+    for column in ("readers", "own_readers"):
+        if (column,) not in have:
+            table.create_index(column, config=LabelList())

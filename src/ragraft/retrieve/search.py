@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from ragraft.config import RetrievalSection
 from ragraft.errors import DataError
-from ragraft.retrieve.access import readers_filter
 from ragraft.retrieve.fusion import fuse
 from ragraft.retrieve.index import Index, Snapshot, store_errors
 from ragraft.types import Passage, Reader
@@ -61,7 +60,7 @@ def search(
             f"query vectors of shape {vectors.shape} for {len(queries)} queries of dimension {snapshot.dimension}; "
             "embed them with the index's own embedder"
         )
-    where = readers_filter(reader)
+    where = snapshot.where(reader)
     found: list[list[_Hit]] = []
     with store_errors(snapshot.path):
         nearest = _nearest(snapshot, vectors, where, retrieval.candidates)

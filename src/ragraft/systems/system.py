@@ -15,7 +15,7 @@ from ragraft.config import RetrievalSection
 from ragraft.errors import DataError, LiveError
 from ragraft.models.protocol import Embedder, Generator
 from ragraft.models.span import SpanReader
-from ragraft.retrieve.index import Index
+from ragraft.retrieve.index import Index, Snapshot
 from ragraft.retrieve.search import search
 from ragraft.systems.cite import citation, resolve
 from ragraft.systems.classify import Classifier
@@ -28,11 +28,15 @@ from ragraft.types import Answer, ArmName, Completion, Failure, Passage, Prompt,
 class Retriever:
     """An index with the embedder that fills it."""
 
-    index: Index
+    index: Index | Snapshot
     embedder: Embedder
     config: RetrievalSection
     live: Callable[[Collection[str]], Mapping[str, str]] | None = None
     """Document ids -> a sentence with the values that are read now, for those that have any. May raise `LiveError`."""
+
+    def pinned(self) -> Retriever:
+        """The same on one version of the index, the latest unless it is pinned already."""
+        return replace(self, index=self.index.snapshot()) if isinstance(self.index, Index) else self
 
     def passages(self, requests: Sequence[Request], reader: Reader) -> tuple[tuple[Passage, ...], ...]:
         """The best passages that `reader` may see, best first, for each request."""
@@ -99,8 +103,9 @@ def _retrieve(
     if system.retriever is None:
         return tuple(() for _ in requests), None, 0.0
     started = time.perf_counter()
-    found = system.retriever.passages(requests, reader)
-    return found, system.retriever.index.version, (time.perf_counter() - started) / len(requests)
+    retriever = system.retriever.pinned()
+    found = retriever.passages(requests, reader)
+    return found, retriever.index.version, (time.perf_counter() - started) / len(requests)
 
 
 def _generate(

@@ -1,0 +1,90 @@
+"""What `ragraft forget` and `ragraft versions` print. In: values and a rich console. Writes to the console only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+
+from ragraft.types import Certificate, Version
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ragraft.forget import Plan
+
+SHOWN = 12
+"""Files of a kind that are named; the certificate names all."""
+
+
+def print_plan(plan: Plan, console: Console) -> None:
+    """What is about to be erased."""
+    console.print(f"[bold]{len(plan.documents)}[/] document(s), {plan.chunks} chunk(s) of the index:", highlight=False)
+    _list(plan.documents, console)
+    console.print("Every older version of the index goes too, and with it `search --as-of` before today.")
+    if plan.adapters:
+        console.print(f"[yellow]Learned from them:[/] the adapters of {', '.join(plan.adapters)}.", highlight=False)
+
+
+def print_certificate(done: Certificate, path: str, console: Console) -> None:
+    """What was erased, and what is left to do."""
+    names = ", ".join(d.document for d in done.documents[:SHOWN])
+    console.print(
+        f"[bold]Forgotten[/] {escape(names)}: {sum(d.chunks for d in done.documents)} text(s) erased, {len(done.purged)} version(s) "
+        f"of the index purged, {len(done.removed)} cache(s) removed, {len(done.rewritten)} file(s) rewritten; {done.seconds:.1f} s.",
+        highlight=False,
+    )
+    for adapter in done.adapters:
+        console.print(
+            f"[yellow]still to do:[/] the adapter of {adapter.arm} learned from it through {len(adapter.examples)} example(s); "
+            f"`ragraft tune --arm {adapter.arm}` trains it again",
+            highlight=False,
+        )
+    if done.sources:
+        console.print("[yellow]still to do:[/] delete these files of yours; no sync takes them in again:")
+        _list(done.sources, console)
+    if done.remaining is None:
+        console.print("[yellow]Its text was gone already: files could not be searched for its words.[/]")
+    elif done.remaining:
+        console.print("[red]Its words still stand in:[/]")
+        _list(done.remaining, console)
+    console.print(f"[dim]Certificate: {escape(path)}[/]", highlight=False)
+
+
+def print_certificates(done: Sequence[Certificate], unfinished: Sequence[str], console: Console) -> None:
+    """Past ones, a line each."""
+    from rich.table import Table
+
+    if unfinished:
+        names = " ".join(unfinished)
+        console.print(f"[red]Stopped before its end:[/] run `ragraft forget {escape(names)}` again.", highlight=False)
+    if not done:
+        console.print("Nothing was forgotten yet.")
+        return
+    table = Table(show_edge=False, pad_edge=False)
+    for column in ("certificate", "at", "documents", "adapters that learned from them"):
+        table.add_column(column)
+    for one in done:
+        names = ", ".join(d.document for d in one.documents[:SHOWN])
+        table.add_row(one.id, one.at, escape(names), ", ".join(a.arm for a in one.adapters) or "–")
+    console.print(table)
+
+
+def print_versions(found: Sequence[Version], console: Console) -> None:
+    """Newest first."""
+    from rich.table import Table
+
+    table = Table(show_edge=False, pad_edge=False)
+    for column in ("version", "made", "chunks"):
+        table.add_column(column, justify="left" if column == "made" else "right")
+    for one in found:
+        table.add_row(str(one.version), one.made, str(one.chunks))
+    console.print(table)
+
+
+def _list(names: Sequence[str], console: Console) -> None:
+    for name in names[:SHOWN]:
+        console.print(f"  {escape(name)}", highlight=False)
+    if len(names) > SHOWN:
+        console.print(f"  … and {len(names) - SHOWN} more", highlight=False)
