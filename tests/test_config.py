@@ -1,5 +1,6 @@
 """ragraft.toml: every mistake is one line that names the place and the remedy."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -52,12 +53,17 @@ def test_the_template_and_every_default_in_its_comments_are_true(tmp_path: Path)
     template = CONFIG.format(name='"Handbook"')
     assert load(tmp_path, template).documents.readers == ("everyone",)
     samples = ("must", "max_p95", "max_build", "max_cost", "exclude", "[[", 'path = "int', 'readers = ["st')
-    commented = [
-        line.removeprefix("# ") for line in template.splitlines() if "=" in line or line.startswith(("[", "# ["))
-    ]
+    before, _, rest = template.partition("# [[sources]]")
+    sources, examples, after = rest.partition("[examples]")
+    lines = (before + examples + after).splitlines()
+    commented = [line.removeprefix("# ") for line in lines if "=" in line or line.startswith(("[", "# ["))]
     loaded = load(tmp_path, "\n".join(line for line in commented if not line.startswith(samples)))
     for section in ("chunks", "retrieval", "tuning", "compare", "prices", "examples", "models"):
         assert getattr(loaded, section) == getattr(config.Config(), section), section
+    shown = "\n".join(line.removeprefix("# ") for line in ("# [[sources]]" + sources).splitlines())
+    web, sql = load(tmp_path, shown).sources
+    defaults = config.WebSource(type="web", name="site", url=web.url, readers=web.readers, tags=web.tags)
+    assert (web, sql.type) == (defaults, "sql")
 
 
 def test_groups_may_nest_but_not_in_a_circle(tmp_path: Path) -> None:
@@ -67,3 +73,31 @@ def test_groups_may_nest_but_not_in_a_circle(tmp_path: Path) -> None:
         load(tmp_path, '[groups]\nall = ["a"]\na = ["b"]\nb = ["x", "a"]\n')
     with pytest.raises(ConfigError, match="`everyone` is every reader"):
         load(tmp_path, '[groups]\neveryone = ["a"]\n')
+
+
+WEB = '[[sources]]\ntype = "web"\nname = "site"\nurl = "https://x.example/"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (WEB.replace("url", "urll"), "toml:4: unknown key `sources.urll`; did you mean `url`?"),
+        (WEB.replace("site", "a/b"), "toml:3: `sources.name`"),
+        (WEB.replace('"web"', '"wub"'), "'wub' found using 'type'"),
+        (WEB + WEB, r"two \[\[sources\]\] are named `site`"),
+        (WEB.replace("https://", "https://u:hunter2@"), "a password stands in the URL"),
+    ],
+)
+def test_a_source_that_is_wrong_is_named(text: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said) as caught:
+        config.parse(tomllib.loads(text), text=text)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_each_kind_of_source_has_its_own_keys() -> None:
+    text = (
+        WEB
+        + '[[sources]]\ntype = "sql"\nname = "db"\nurl = "postgresql://r:${PW}@h/d"\nquery = "q"\nkey = "id"\ntemplate = "t"\n'
+    )
+    web, sql = config.parse(tomllib.loads(text), text=text).sources
+    assert (web.type, sql.type, sql.readers) == ("web", "sql", ())

@@ -8,7 +8,22 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-HEAVY = ("torch", "transformers", "lancedb", "kreuzberg", "sklearn", "scipy", "altair", "pandas", "openai")
+HEAVY = (
+    "torch",
+    "transformers",
+    "lancedb",
+    "kreuzberg",
+    "sklearn",
+    "scipy",
+    "altair",
+    "pandas",
+    "openai",
+    "httpx",
+    "sqlalchemy",
+    "fsspec",
+    "feedparser",
+    "PIL",
+)
 
 
 def loaded_by(code: str) -> set[str]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ragraft.errors import RagraftError
-from ragraft.types import ARMS, Adapter, Answer, ArmName, Failure, Reader
+from ragraft.types import ARMS, Adapter, Answer, ArmName, Failure, Reader, SyncPlan
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -130,31 +130,38 @@ def compare(folder: ProjectArgument = HERE, json: JsonOption = False, wait: Wait
         print_report(report, _console(), path / "report.html")
 
 
-@app.command(epilog="Example:  ragraft sync handbook")
+@app.command(epilog="Example:  ragraft sync handbook --dry-run")
 def sync(
     folder: ProjectArgument = HERE,
     rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="Make the index anew: after a change of embedder.")
+        bool, typer.Option("--rebuild", help="Make the index anew, beside the old one: after a change of embedder.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Then follow the folders and sync on every change, until Ctrl-C.")
     ] = False,
     json: JsonOption = False,
     wait: WaitOption = False,
 ) -> None:
-    """Bring the index up to date with the documents."""
+    """Bring the index up to date with the documents and sources."""
     from ragraft import pipeline
+    from ragraft.commands.sync import print_plan, print_report
     from ragraft.workspace import to_json
 
-    with _opened(folder, quiet=json) as context:
-        report = pipeline.sync(context, rebuild=rebuild, wait=wait)
-    if json:
-        _emit(to_json(report, indent=2))
-        return
+    if watch and (rebuild or dry_run):
+        raise typer.BadParameter("--watch goes with neither --rebuild nor --dry-run")
     console = _console()
-    console.print(
-        f"[bold]{report.documents}[/] documents indexed: {report.added} added, {report.changed} changed, {report.unchanged} unchanged, "
-        f"{report.removed} removed; {report.chunks} chunks ({report.tokens:,} tokens) written in {report.seconds:.1f} s; version {report.version}."
-    )
-    for skipped in report.skipped:
-        console.print(f"  [yellow]skipped[/] {_escape(skipped.source)}: {_escape(skipped.reason)}", highlight=False)
+    if watch:
+        with _opened(folder, quiet=True) as context:
+            for report in pipeline.watch(context):
+                _emit(to_json(report)) if json else print_report(report, console)
+        return
+    with _opened(folder, quiet=json) as context:
+        done = pipeline.plan(context) if dry_run else pipeline.sync(context, rebuild=rebuild, wait=wait)
+    if json:
+        _emit(to_json(done, indent=2))
+    else:
+        print_plan(done, console) if isinstance(done, SyncPlan) else print_report(done, console)
 
 
 @app.command(epilog='Example:  ragraft search "How long do refunds take?" -p handbook')

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -49,6 +50,101 @@ class DocumentsSection(Section):
     rules: tuple[AccessRule, ...] = ()
     front_matter: bool = True
     """Whether a document's own `readers` and `tags` (front matter; HTML meta) count. They narrow who may read it, never widen."""
+    tags: tuple[str, ...] = ()
+    ocr: str = "eng"
+    """Tesseract languages ("eng+deu") for images and for pages without text, of every source. Empty: no OCR."""
+    max_megabytes: Positive = 100
+    """A larger document, of any source, is skipped; so is an archive that unpacks to more."""
+
+
+class SourceSection(Section):
+    """What every kind of source has. `${NAME}` in a URL is taken from the environment or `.env` when it is used."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    """The first part of its documents' ids: NAME/…"""
+    readers: tuple[str, ...] = ()
+    """Who may read its documents. Empty: nobody."""
+    tags: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _no_password(self) -> SourceSection:
+        url = getattr(self, "url", getattr(self, "path", ""))
+        found = re.match(r"[^/?#]*://[^/?#@]*:([^/?#@]+)@", url)
+        if found and not re.search(r"\$\{\w+\}", found[1]):
+            raise ValueError("a password stands in the URL: write ${NAME} and set NAME in the environment or in .env")
+        return self
+
+
+class WebSection(SourceSection):
+    """What every source has that is fetched from the web."""
+
+    allow_private: tuple[str, ...] = ()
+    """`HOST:PORT` of servers in a private network that may be asked all the same."""
+    timeout_s: Annotated[float, Field(gt=0)] = 30.0
+    """For one page, from the first byte sent to the last byte received."""
+
+
+class FilesSource(WebSection):
+    type: Literal["files"]
+    url: str
+    """A folder (relative to the project), or any fsspec URL: s3://, gs://, az://, sftp://, https:// (one document)."""
+    include: tuple[str, ...] = ("**/*",)
+    exclude: tuple[str, ...] = ()
+
+
+class WebSource(WebSection):
+    type: Literal["web"]
+    url: str
+    """Where the crawl starts; or a sitemap (`….xml`, `….xml.gz`), whose pages are read and no links followed."""
+    include: tuple[str, ...] = ("**",)
+    """Globs over the path of a page's URL, without its first slash."""
+    exclude: tuple[str, ...] = ()
+    depth: Annotated[int, Field(ge=0)] = 3
+    max_pages: Positive = 1000
+    delay_s: Annotated[float, Field(ge=0)] = 0.0
+    """Pause between two requests; a longer Crawl-delay in robots.txt is kept."""
+
+
+class FeedSource(WebSection):
+    type: Literal["feed"]
+    url: str
+    keep: bool = True
+    """Entries that have left the feed stay in the index."""
+
+
+class SqlSource(SourceSection):
+    type: Literal["sql"]
+    url: str
+    """A SQLAlchemy URL, such as sqlite:///shop.db or postgresql+psycopg://reader:${DB_PASSWORD}@HOST/DB."""
+    query: str
+    """One row is one document."""
+    key: str
+    template: str
+    """Markdown with {column} in it."""
+    title: str = ""
+    """A template too."""
+    updated: str | None = None
+    """The column that says when a row last changed."""
+    readers_column: str | None = None
+    """Names of those who may read the row, separated by commas; instead of `readers`."""
+    live: tuple[str, ...] = ()
+    """Columns that are read when a question is asked, not when the row is indexed."""
+    when_down: Literal["stale", "fail"] = "stale"
+    """Answer without the live values, and say so; or do not answer."""
+    timeout_s: Annotated[float, Field(gt=0)] = 2.0
+    """For reading live values."""
+
+
+class JsonlSource(WebSection):
+    type: Literal["jsonl"]
+    path: str
+    """A file (relative to the project) or an fsspec URL; one JSON object a line."""
+    id: str = "id"
+    text: str = "text"
+    title: str = "title"
+
+
+Source = Annotated[FilesSource | WebSource | FeedSource | SqlSource | JsonlSource, Field(discriminator="type")]
 
 
 class ChunksSection(Section):
@@ -170,6 +266,7 @@ class StoreSection(Section):
 class Config(Section):
     project: ProjectSection = ProjectSection()
     documents: DocumentsSection = DocumentsSection()
+    sources: tuple[Source, ...] = ()
     chunks: ChunksSection = ChunksSection()
     examples: ExamplesSection = ExamplesSection()
     models: ModelsSection = ModelsSection()
@@ -196,6 +293,14 @@ class Config(Section):
                 f"a group contains itself: {' → '.join(cycle)}; take one of these out of another's members"
             )
         return groups
+
+    @model_validator(mode="after")
+    def _names_once(self) -> Config:
+        names = [source.name for source in self.sources]
+        twice = next((n for n in names if names.count(n) > 1), None)
+        if twice:
+            raise ValueError(f"two [[sources]] are named `{twice}`; give each its own name")
+        return self
 
 
 def _cycle(groups: dict[str, tuple[str, ...]]) -> list[str]:
@@ -243,30 +348,41 @@ def _tuples(value: Any) -> Any:
 
 
 def _explain(error: ValidationError, text: str) -> str:
-    first = error.errors()[0]
-    keys = [str(part) for part in first["loc"] if isinstance(part, str)]
+    # A misspelt key is often also a missing one: the misspelling is what has to be mended.
+    first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+    path = [str(part) for part in first["loc"] if isinstance(part, str)]
+    keys = [key for i, key in enumerate(path) if path[:i] != ["sources"]]  # without the kind of a source
     name = ".".join(keys)
     line = _line_of(keys, text)
     where = f":{line}" if line else ""
     if first["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(keys[-1], _valid_keys(keys[:-1]), n=1, cutoff=0.0)
+        near = difflib.get_close_matches(keys[-1], _valid_keys(path[:-1]), n=1, cutoff=0.0)
         return f"{where}: unknown key `{name}`; did you mean `{near[0]}`?" if near else f"{where}: unknown key `{name}`"
     message = first["msg"].removeprefix("Value error, ")
     given = "" if isinstance(first.get("input"), dict) else f", not {first.get('input')!r}"
-    return f"{where}: `{name}`: {message[0].lower() + message[1:]}{given}"
+    return f"{where}: {f'`{name}`: ' if name else ''}{message[0].lower() + message[1:]}{given}"
 
 
 def _valid_keys(path: list[str]) -> list[str]:
     model: type[BaseModel] = Config
     for key in path:
-        annotation = model.model_fields[key].annotation
-        inner = next(
-            (a for a in (annotation, *get_args(annotation)) if isinstance(a, type) and issubclass(a, BaseModel)), None
-        )
-        if inner is None:
+        if key not in model.model_fields:  # the kind of a source: ("sources", "web")
+            continue
+        found = list(_models(model.model_fields[key].annotation))
+        kinds = [
+            m for m in found if "type" in m.model_fields and path[-1] in get_args(m.model_fields["type"].annotation)
+        ]
+        if not found:
             return []
-        model = inner
+        model = (kinds or found)[0]
     return list(model.model_fields)
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)
 
 
 def _line_of(keys: list[str], text: str) -> int | None:

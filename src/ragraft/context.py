@@ -91,20 +91,33 @@ class Context:
     def index(self) -> Index:
         return self.open_index()
 
-    def open_index(self, *, rebuild: bool = False) -> Index:
-        """The index of this embedder and these chunk settings; `rebuild` empties it first."""
-        url, days = self.config.store.url, self.config.store.keep_days
+    @property
+    def index_settings(self) -> str:
+        """The embedder that makes the vectors. Another one needs another index."""
+        return f"{self.config.models.embedder} {self.embedder_fingerprint}"
+
+    def open_index(self, folder: Path | None = None, *, rebuild: bool = False) -> Index:
+        """The index of this embedder and these chunk settings: the one in use, or one that is built beside it in `folder`;
+        `rebuild` empties it first."""
         return Index.open(
-            url or self.space.index,
-            embedder_name=f"{self.config.models.embedder} {self.embedder_fingerprint}",
+            folder or self.config.store.url or self.space.index,
+            embedder_name=self.index_settings,
             dimension=lambda: self.embedder.dimension,
             retrieval=self.config.retrieval,
             recipe=fingerprint(self.config.chunks, self.config.documents.front_matter),
             rebuild=rebuild,
             groups=self.config.groups,
-            keep=timedelta(days=days),
-            storage=storage_options(self.folder) if url else None,
+            keep=timedelta(days=self.config.store.keep_days),
+            storage=self._storage,
         )
+
+    def peek_index(self) -> Index | None:
+        """The index in use whatever embedder made it; None where there is none, or none that can be read."""
+        return Index.peek(self.config.store.url or self.space.index, storage=self._storage)
+
+    @property
+    def _storage(self) -> dict[str, str] | None:
+        return storage_options(self.folder) if self.config.store.url else None
 
     @property
     def evaluation_reader(self) -> Reader:

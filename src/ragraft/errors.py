@@ -31,6 +31,12 @@ class StoreError(RagraftError):
     exit_code = 5
 
 
+class LiveError(RagraftError):
+    """A source's live values cannot be read, and the project says not to answer without them."""
+
+    exit_code = 7
+
+
 class LockedError(RagraftError):
     """Another ragraft process works on the same project."""
 

@@ -141,6 +141,7 @@ def forget(context: Context, names: Sequence[str]) -> Certificate:
     known = history.texts_ever(context.index, ids)
     _check_held(context, sorted(ids), known)
     stone = _bury(context, ids)
+    context.space.drop_unused_indices()  # a rebuild that was stopped may have left one
     context.index.write([], sorted(ids & context.index.documents().keys()))
     text = _text(context, known)
     adapters, rows = _clean_adapters(context, ids)

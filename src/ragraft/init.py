@@ -22,8 +22,10 @@ root = "documents"               # PDF, DOCX, PPTX, XLSX, HTML, Markdown, text a
 # include = ["**/*"]
 # exclude = ["drafts/**"]
 readers = ["everyone"]           # who may read a document that no rule names; without this line: nobody
-
 # front_matter = true            # `readers:` in a document narrows who may read it, never widens; `tags:` adds tags
+# tags = []
+# ocr = "eng"                    # tesseract languages for pictures and pages without text; "": no OCR
+# max_megabytes = 100            # a larger document is skipped
 
 # [[documents.rules]]            # the last rule that matches a document wins
 # path = "internal/**"
@@ -31,6 +33,27 @@ readers = ["everyone"]           # who may read a document that no rule names; w
 
 # [groups]                       # group = its members: user ids and other groups
 # staff = ["support", "engineering"]
+
+# [[sources]]                    # further documents; their ids start with the name
+# type = "web"                   # files: a folder or fsspec URL; web: a site; feed: RSS or Atom; sql; jsonl
+# name = "site"
+# url = "https://docs.example.com/"
+# readers = ["everyone"]         # without this line: nobody
+# tags = ["public"]
+# depth = 3                      # of links followed from url, on its host only; a sitemap's URL reads its pages
+# max_pages = 1000
+
+# [[sources]]
+# type = "sql"                   # one row is one document
+# name = "shop"
+# url = "postgresql+psycopg://reader:${{SHOP_PASSWORD}}@db/shop"    # ${{...}} comes from the environment or .env
+# query = "select * from items"
+# key = "sku"
+# title = "{{name}}"
+# template = "# {{name}}\\n\\n{{about}}"
+# updated = "changed_at"
+# readers_column = "who"         # names separated by commas
+# live = ["stock", "price"]      # read when a question is asked; when_down = "stale" or "fail"
 
 [examples]
 path = "examples.jsonl"          # JSONL, CSV, or chat-format JSONL

@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
 from ragraft import forget as forgetting
-from ragraft import lineage, stages
+from ragraft import lineage, stages, syncing
 from ragraft.compare import compare as comparing
 from ragraft.compare import report as reporting
 from ragraft.compare.recommend import recommend
@@ -38,6 +39,7 @@ from ragraft.types import (
     Report,
     Request,
     Split,
+    SyncPlan,
     SyncReport,
     TunedArm,
     Version,
@@ -50,7 +52,7 @@ def compare(context: Context, *, wait: bool = False) -> Report:
     started = time.perf_counter()
     config = context.config
     with context.space.lock("ragraft compare", wait=wait):
-        synced = stages.sync(context) if config.project.task == "answer" else None
+        synced = syncing.sync(context) if config.project.task == "answer" else None
         parts = stages.divide(context)
         arms, absent = _arms(context)
         adapters: dict[ArmName, Adapter] = {arm: stages.tune(context, arm, parts) for arm in _trainings(arms)}
@@ -88,10 +90,25 @@ def compare(context: Context, *, wait: bool = False) -> Report:
     return report
 
 
-def sync(context: Context, *, rebuild: bool = False, wait: bool = False) -> SyncReport:
-    """Bring the index up to date with the documents; `rebuild` makes it anew."""
+def sync(
+    context: Context, *, rebuild: bool = False, only: Collection[str] | None = None, wait: bool = False
+) -> SyncReport:
+    """Bring the index up to date with the sources; `rebuild` makes it anew, `only` looks at those sources alone."""
     with context.space.lock("ragraft sync", wait=wait):
-        return stages.sync(context, rebuild=rebuild)
+        return syncing.sync(context, rebuild=rebuild, only=only)
+
+
+def plan(context: Context) -> SyncPlan:
+    """What `sync` would do; nothing is written."""
+    return syncing.plan(context)
+
+
+def watch(context: Context, stop: threading.Event | None = None) -> Iterator[SyncReport]:
+    """A sync now, and one of the folders that changed whenever they do, until `stop` is set. Raises `ConfigError` when no
+    source is a folder on this machine."""
+    yield sync(context, wait=True)
+    for changed in syncing.changes(context, stop):
+        yield sync(context, only=changed, wait=True)
 
 
 def forget(context: Context, documents: Sequence[str], *, wait: bool = False) -> Certificate:
@@ -150,7 +167,7 @@ def tune(context: Context, arms: Sequence[ArmName], *, wait: bool = False) -> tu
     """Train the adapters behind `arms`; what is trained already is loaded."""
     with context.space.lock("ragraft tune", wait=wait):
         if context.config.project.task == "answer":
-            stages.sync(context)
+            syncing.sync(context)
         parts = stages.divide(context)
         present, _ = _arms(context, arms)
         return tuple(TunedArm(arm=arm, adapter=stages.tune(context, arm, parts)) for arm in _trainings(present))
@@ -206,7 +223,7 @@ def _primary_metric(context: Context, parts: Split) -> str:
 
 
 def _build_seconds(context: Context, arm: ArmName, adapters: dict[ArmName, Adapter]) -> float:
-    index = stages.index_seconds(context) if arm in INDEX_ARMS and context.config.project.task == "answer" else 0.0
+    index = syncing.index_seconds(context) if arm in INDEX_ARMS and context.config.project.task == "answer" else 0.0
     adapter = _adapter_of(arm, adapters)
     return index + (adapter.seconds if adapter else 0.0)
 

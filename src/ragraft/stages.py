@@ -7,53 +7,43 @@ instead of run. `pipeline` calls these in order.
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
-from ragraft import lineage
+from ragraft import lineage, syncing
+from ragraft.config import SqlSource
 from ragraft.context import Context
 from ragraft.corpus import examples as labelled
 from ragraft.corpus import tombstones
-from ragraft.corpus.chunk import chunk
-from ragraft.corpus.parse import parse
-from ragraft.corpus.sources import Source, find
+from ragraft.corpus.sources import live_values
 from ragraft.corpus.split import split
 from ragraft.errors import DataError
 from ragraft.evaluate import judge, run
 from ragraft.evaluate.scorers import Evidence, score
 from ragraft.models import load
 from ragraft.retrieve import history
-from ragraft.retrieve.index import Entry, content_key, search_text
 from ragraft.systems import classify
 from ragraft.systems.quote import NEVER_REFUSE, best_quotes, calibrate
 from ragraft.systems.system import Retriever, System
 from ragraft.tune import encoder, lora, rows
 from ragraft.types import (
-    EVERYONE,
     Adapter,
     Agreement,
     Answer,
     ArmName,
     CaseResult,
-    Document,
     Evaluation,
     Example,
     Request,
     Score,
-    Skipped,
     Split,
-    SyncReport,
     Timings,
     TrainingRow,
 )
 from ragraft.workspace import fingerprint, from_json, to_json, write_atomic
 
-DOCUMENTS_A_COMMIT = 64
 DISTRACTOR_POOL = 3
 """Passages retrieved per passage that a `raft` prompt holds."""
 LATENCY_REQUESTS = 20
@@ -62,106 +52,6 @@ LATENCY_REQUESTS = 20
 INDEX_ARMS: frozenset[ArmName] = frozenset({"quote", "rag", "tuned+rag", "raft"})
 ADAPTER_OF: dict[ArmName, ArmName] = {"tuned": "tuned", "tuned+rag": "tuned", "raft": "raft"}
 """Which training an arm's adapter comes from: `tuned` and `tuned+rag` share one."""
-
-
-# --- documents ---------------------------------------------------------------------------------------------------------
-
-
-def sync(context: Context, *, rebuild: bool = False) -> SyncReport:
-    """Bring the index up to date with the documents. Unchanged ones are neither parsed nor embedded again."""
-    started = time.perf_counter()
-    if rebuild:
-        context.index = context.open_index(rebuild=True)
-    skipped: list[Skipped] = []
-    sources = _allowed(context, find(context.folder, context.config.documents), skipped)
-    known = context.index.documents()
-    stale = [s for s in sources if known.get(s.id) != context.index.key(s.hash, s.readers)]
-    chunks = tokens = 0
-    for start in range(0, len(stale), DOCUMENTS_A_COMMIT):
-        readable = _readable(stale[start : start + DOCUMENTS_A_COMMIT], skipped)
-        entries = _entries(context, [_with_own_rights(context, d) for d in readable])
-        context.index.write([e for e in entries if e.chunks])
-        chunks += sum(len(e.chunks) for e in entries)
-        tokens += sum(c.tokens for e in entries for c in e.chunks)
-        context.notify("index", min(len(stale), start + DOCUMENTS_A_COMMIT), len(stale))
-    unreadable = {s.source for s in skipped}
-    present = {s.id for s in sources} - unreadable
-    removed = sorted(known.keys() - present)
-    context.index.write([], removed)
-    added = sum(s.id not in known for s in stale if s.id in present)
-    changed = sum(s.id in known for s in stale if s.id in present)
-    report = SyncReport(
-        added=added,
-        changed=changed,
-        unchanged=len(present) - added - changed,
-        removed=len(removed),
-        skipped=tuple(skipped),
-        documents=len(present),
-        chunks=chunks,
-        tokens=tokens,
-        seconds=time.perf_counter() - started,
-        version=context.index.version,
-    )
-    _note_index_cost(context, report)
-    return report
-
-
-def _readable(sources: Sequence[Source], skipped: list[Skipped]) -> list[Document]:
-    parsed = [parse(source) for source in sources]
-    skipped.extend(p for p in parsed if isinstance(p, Skipped))
-    return [p for p in parsed if isinstance(p, Document)]
-
-
-def _allowed(context: Context, sources: Sequence[Source], skipped: list[Skipped]) -> list[Source]:
-    """The sources without those that were forgotten, which join `skipped`."""
-    stones = tombstones.read(context.space.forgotten)
-    refused = {s.id: why for s in sources if (why := tombstones.held_back(s.id, content_key(s.hash), stones))}
-    skipped.extend(refused.values())
-    return [s for s in sources if s.id not in refused]
-
-
-def _with_own_rights(context: Context, document: Document) -> Document:
-    """The document as the project lets it speak of itself."""
-    if context.config.documents.front_matter:
-        return document
-    return replace(document, own_readers=(EVERYONE,), own_tags=())
-
-
-def _entries(context: Context, documents: Sequence[Document]) -> list[Entry]:
-    """The documents with their chunks, embedded in one batch."""
-    chunks = [chunk(d, context.tokenizer, context.config.chunks) for d in documents]
-    vectors = context.embedder.embed([search_text(c) for of_document in chunks for c in of_document])
-    ends = np.cumsum([len(c) for c in chunks])
-    return [
-        Entry(document=d, chunks=c, vectors=vectors[end - len(c) : end])
-        for d, c, end in zip(documents, chunks, ends.tolist(), strict=True)
-    ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexCost:
-    """Seconds spent on indexing so far and the chunks written in them: what a build of today's index costs."""
-
-    seconds: float = 0.0
-    chunks: int = 0
-
-
-def _note_index_cost(context: Context, report: SyncReport) -> None:
-    if report.chunks:
-        before = _index_cost(context)
-        after = IndexCost(seconds=before.seconds + report.seconds, chunks=before.chunks + report.chunks)
-        write_atomic(context.space.index_cost, to_json(after))
-
-
-def _index_cost(context: Context) -> IndexCost:
-    path = context.space.index_cost
-    return from_json(IndexCost, path.read_bytes()) if path.is_file() else IndexCost()
-
-
-def index_seconds(context: Context) -> float:
-    """What building today's index takes, from the measured seconds per chunk of every sync so far."""
-    cost = _index_cost(context)
-    return cost.seconds / cost.chunks * context.index.count() if cost.chunks else 0.0
 
 
 # --- examples ----------------------------------------------------------------------------------------------------------
@@ -339,8 +229,13 @@ def build_system(context: Context, arm: ArmName, parts: Split | None, adapter: A
 def retriever(context: Context, as_of: int | None = None) -> Retriever:
     """Searches in the latest version of the index, or in an older one under the rights of now."""
     index = context.indexed()
-    found = index if as_of is None else history.as_of(index, as_of)
-    return Retriever(index=found, embedder=context.embedder, config=context.config.retrieval)
+    live = tuple(s for s in context.config.sources if isinstance(s, SqlSource) and s.live)
+    return Retriever(
+        index=index if as_of is None else history.as_of(index, as_of),
+        embedder=context.embedder,
+        config=context.config.retrieval,
+        live=partial(live_values, live, syncing.place(context)) if live else None,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,16 +44,21 @@ class Document:
     readers: tuple[str, ...]
     tags: tuple[str, ...] = ()
     modified: str | None = None
+    notes: tuple[str, ...] = ()
+    """What of it could not be read: pages, parts of an archive; each with the reason."""
     own_readers: tuple[str, ...] = (EVERYONE,)
     own_tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
-    """A source that could not be read, with the reason in plain words."""
+    """A source that could not be read, with the reason in plain words. `kept`: only for now, so that what the index held of
+    it stays; `part`: the rest of the document was read."""
 
     source: str
     reason: str
+    kept: bool = False
+    part: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +117,9 @@ class Example:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncReport:
-    """What one sync did to the index. Counts are documents; `chunks` and `tokens` are those written."""
+    """What one sync did to the index. Counts are documents; `chunks` and `tokens` are those written, and `reused` those of
+    them whose vectors were there already. `moved` are among the added; `kept`: left as they were since their source did not
+    answer, or no longer lists them and keeps them; they are among the unchanged."""
 
     added: int
     changed: int
@@ -124,6 +131,30 @@ class SyncReport:
     tokens: int
     seconds: float
     version: int
+    moved: int = 0
+    kept: int = 0
+    reused: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """A document that has another id now."""
+
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncPlan:
+    """What a sync would do, by document id. `moved` are among the added and the removed."""
+
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    unchanged: int
+    kept: int
+    removed: tuple[str, ...]
+    moved: tuple[Move, ...]
+    skipped: tuple[Skipped, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

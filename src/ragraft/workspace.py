@@ -2,7 +2,8 @@
 
     .ragraft/
       lock                       who works on the project now
-      index/                     the LanceDB store
+      index/                     the LanceDB store; after a rebuild index-KEY/, named by the file index-in-use
+      sources/NAME.json          what a web server said of its pages
       index-cost.json            seconds and chunks of every sync so far
       stages/NAME/FINGERPRINT/   finished artifacts of one stage, manifest.json written last
       evaluations/FINGERPRINT.jsonl   one finished case a line, appended as they finish
@@ -120,7 +121,29 @@ class Workspace:
 
     @property
     def index(self) -> Path:
-        return self.state / "index"
+        """The index in use: `index`, until a rebuild has put another one in its place."""
+        pointer = self.state / "index-in-use"
+        return self.state / (pointer.read_text().strip() if pointer.is_file() else "index")
+
+    def index_beside(self, key: str) -> Path:
+        """A folder for an index to be built beside the one in use. The same again after an interruption, to go on in."""
+        first, second = self.state / f"index-{key}", self.state / f"index-{key}-again"
+        return second if self.index == first else first
+
+    def use_index(self, folder: Path) -> None:
+        """Switch to a finished index: from now on, `index` is this folder."""
+        write_atomic(self.state / "index-in-use", folder.name)
+
+    def drop_unused_indices(self) -> None:
+        """Erase every index but the one in use."""
+        for path in self.state.glob("index*"):
+            if path.is_dir() and path != self.index:
+                shutil.rmtree(path)
+
+    @property
+    def sources(self) -> Path:
+        """What web servers said of their pages, a file a source."""
+        return self.state / "sources"
 
     @property
     def index_cost(self) -> Path:

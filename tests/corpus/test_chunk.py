@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 from ragraft.config import ChunksSection
 from ragraft.corpus.chunk import chunk
 from ragraft.corpus.parse import parse
-from ragraft.corpus.sources import Source
+from ragraft.corpus.sources import Item
 from ragraft.errors import ConfigError
 from ragraft.types import Chunk, Document
 
@@ -115,7 +115,7 @@ def test_the_embedders_tokenizer_counts_without_truncation(tokenizer: Tokenizer)
 
 def test_a_pdf_gives_tables_pages_and_paths(tokenizer: Tokenizer) -> None:
     path = Path(__file__).parent / "files" / "book.pdf"
-    document = parse(Source(id="book.pdf", path=path, readers=(), hash="0"))
+    document = parse(Item(id="book.pdf", data=path.read_bytes, suffix=".pdf", readers=(), hash="0"))
     assert isinstance(document, Document)
     found = chunk(document, tokenizer, ChunksSection())
     table = next(c for c in found if "Item 5-7 thing" in c.text)

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ragraft.corpus.parse import parse
-from ragraft.corpus.sources import Source
+from ragraft.corpus.sources import Item
 from ragraft.types import Document, Skipped
 
 FILES = Path(__file__).parent / "files"
@@ -15,7 +15,7 @@ TABLE = "| Item | Price |\n| --- | --- |\n| Rope | €12 |\n| Lamp | €30 |"
 
 
 def read(path: Path) -> Document | Skipped:
-    return parse(Source(id=path.name, path=path, readers=("everyone",), hash="0"))
+    return parse(Item(id=path.name, data=path.read_bytes, suffix=path.suffix.lower(), readers=("everyone",), hash="0"))
 
 
 def document(path: Path) -> Document:
@@ -123,7 +123,7 @@ def test_bad_files_are_skipped_with_a_reason(tmp_path: Path) -> None:
         "binary.txt": (bytes(range(256)) * 9, "not text"),
         "pdf.md": (pdf, "not text"),
         "what.xyz": (b"abc", "not a kind of document"),
-        "photo.png": (b"\x89PNG\r\n\x1a\n", "not a kind of document"),
+        "photo.png": (b"\x89PNG\r\n\x1a\n", "a picture that cannot be read"),
         "noending": (b"abc", "not a kind of document"),
     }
     for name, (content, reason) in cases.items():
@@ -135,7 +135,7 @@ def test_bad_files_are_skipped_with_a_reason(tmp_path: Path) -> None:
         source="locked.pdf", reason="encrypted: save it again without a password"
     )
     assert read(FILES / "blank.pdf") == Skipped(
-        source="blank.pdf", reason="no text in it: a scan or a drawing; run it through OCR first"
+        source="blank.pdf", reason="no text in it: its pages are blank, or drawings"
     )
     assert "cannot be opened" in getattr(read(tmp_path / "gone.md"), "reason", "")
 

@@ -7,6 +7,7 @@ used: in version 4.10 it glues words over line ends of tagged PDFs and mixes pag
 
 from __future__ import annotations
 
+import itertools
 import re
 import statistics
 from collections import Counter
@@ -15,10 +16,18 @@ from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
 
-from ragraft.corpus.parse import Content, Unreadable, extract
+from ragraft.corpus.content import Content, Unreadable
+from ragraft.corpus.ocr import read_page
+from ragraft.corpus.parse import extract
 
 _HEADING_RATIO = 1.12
 """A line this much taller than the body text is a heading."""
+
+_EDGE_LINES = 4
+"""So many lines at a page's top and bottom may be running heads and feet."""
+
+_SHORT = 60
+"""Characters in a line that may be a running head wherever it stands."""
 
 _TALLEST_ROW = 120
 """In points. Rules further apart belong to two tables."""
@@ -36,23 +45,50 @@ class _Line:
     gap: float | None = None
 
 
-def read_pdf(data: bytes) -> Content:
-    """Raises `Unreadable` for encrypted and damaged files and for those without a text layer."""
+def read_pdf(data: bytes, languages: str = "eng") -> Content:
+    """Raises `Unreadable` for encrypted and damaged files, and for those in which there is no text, not even by OCR. A page
+    without text goes through OCR (`languages`: tesseract's); where that cannot be, it is named in the notes."""
     import pdfplumber
     from pdfplumber.utils.exceptions import PdfminerException
 
     fallback = extract(data, "application/pdf", pages=True, output="plain")
-    if not re.search(r"\w", re.sub(r"<!--.*?-->", "", fallback.text)):
-        raise Unreadable("no text in it: a scan or a drawing; run it through OCR first")
+    notes: list[str] = []
     try:
         with pdfplumber.open(BytesIO(data)) as pdf:
-            pages = [_page_lines(page, number) for number, page in enumerate(pdf.pages, start=1)]
+            pages: list[list[_Line]] = []
+            for number, page in enumerate(pdf.pages, start=1):
+                pages.append(_page_lines(page, number) or _scanned(page, number, languages, notes))
+                page.close()  # what it has laid out is of no use any more, and large
             title = str((pdf.metadata or {}).get("Title") or "")
     except (PdfminerException, ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError):
-        return fallback
+        return _with_text(fallback, notes)
     text = _markdown(_without_furniture(pages))
     # A font without a character map is read by one library and not by the other: keep the one that found the words.
-    return Content(text=text, title=title) if _words(text) >= 0.8 * _words(fallback.text) else fallback
+    best = Content(text=text, title=title) if _words(text) >= 0.8 * _words(fallback.text) else fallback
+    return _with_text(best, notes)
+
+
+def _with_text(content: Content, notes: Sequence[str]) -> Content:
+    if not _words(content.text):
+        raise Unreadable("; ".join(notes) or "no text in it: its pages are blank, or drawings")
+    return replace(content, notes=tuple(notes))
+
+
+def _scanned(page: Any, number: int, languages: str, notes: list[str]) -> list[_Line]:
+    """The lines that OCR finds on a page that holds pictures and no text."""
+    if not page.images:
+        return []
+    try:
+        text = read_page(page, languages)
+    except Unreadable as error:
+        notes.append(f"page {number}: {error}")
+        return []
+    blocks = [" ".join(block.split()) for block in re.split(r"\n\s*\n", text)]
+    # The places are not known: paragraphs are set apart by a gap of their own.
+    return [
+        _Line(text=block, size=10, top=40.0 * i, bottom=40.0 * i + 10, page=number, gap=30.0 if i else None)
+        for i, block in enumerate(filter(None, blocks))
+    ]
 
 
 def _words(text: str) -> int:
@@ -60,16 +96,24 @@ def _words(text: str) -> int:
 
 
 def _page_lines(page: Any, number: int) -> list[_Line]:
+    """The page's lines in the order of its text, each table in the place of its first word."""
     ruled = [t for t in page.find_tables() if len(t.rows) > 1 and len(t.columns) > 1]
     tables = ruled or _row_ruled(page)
-    boxes = [t.bbox for t in tables]
-    words = page.extract_words(use_text_flow=True, extra_attrs=["size"])
-    outside = [w for w in words if not any(_inside(w, box) for box in boxes)]
-    lines = _lines(outside, number)
-    for table in tables:
-        text = _pipe_table(table.extract())
-        place = next((i for i, line in enumerate(lines) if line.top > table.bbox[1]), len(lines))
-        lines.insert(place, _Line(text=text, size=0, top=table.bbox[1], bottom=table.bbox[3], page=number))
+    lines: list[_Line] = []
+    waiting: list[dict[str, Any]] = []
+    seen: set[int] = set()
+    for word in page.extract_words(use_text_flow=True, extra_attrs=["size"]):
+        inside = next((i for i, table in enumerate(tables) if _inside(word, table.bbox)), None)
+        if inside is None:
+            waiting.append(word)
+        elif inside not in seen:
+            seen.add(inside)
+            table = tables[inside]
+            text = _pipe_table(table.extract())
+            lines += _lines(waiting, number)
+            lines.append(_Line(text=text, size=0, top=table.bbox[1], bottom=table.bbox[3], page=number))
+            waiting = []
+    lines += _lines(waiting, number)
     above = [None, *(line.bottom for line in lines[:-1])]
     return [replace(x, gap=None if b is None else x.top - b) for x, b in zip(lines, above, strict=False)]
 
@@ -151,17 +195,30 @@ def _pipe_table(rows: Sequence[Sequence[str | None]]) -> str:
 
 
 def _without_furniture(pages: list[list[_Line]]) -> list[_Line]:
-    """All lines but the first or last ones that recur on most pages (running titles, page numbers)."""
-    seen: Counter[str] = Counter()
+    """All lines but those at the top and bottom edges that recur on most pages (running heads, page numbers, source lines)."""
+    seen: Counter[tuple[str, int]] = Counter()
     for page in pages:
-        seen.update({_shape(line) for line in (page[:1] + page[-1:])})
+        seen.update({_shape(line) for edge in _edges(page) for line in edge})
     repeated = {shape for shape, n in seen.items() if n >= 3 and n >= 0.6 * len(pages)}
-    kept = [[x for i, x in enumerate(p) if i not in (0, len(p) - 1) or _shape(x) not in repeated] for p in pages]
-    return [line for page in kept for line in page]
+    furniture = {
+        id(line)
+        for page in pages
+        for edge in _edges(page)
+        for line in itertools.takewhile(lambda x: _shape(x) in repeated, edge)
+    }
+    return [line for page in pages for line in page if id(line) not in furniture]
 
 
-def _shape(line: _Line) -> str:
-    return re.sub(r"\d+", "0", line.text)
+def _edges(page: Sequence[_Line]) -> tuple[list[_Line], list[_Line]]:
+    """The lines nearest to the top and to the bottom, from the edge inward. By place: in some files a page's foot is its first text."""
+    down = sorted(page, key=lambda line: line.top)
+    return down[:_EDGE_LINES], down[: -_EDGE_LINES - 1 : -1]
+
+
+def _shape(line: _Line) -> tuple[str, int]:
+    """Equal for a running head of every page: the words, whatever the numbers; of a long line also the height, since the lines
+    of a paragraph may recur as well."""
+    return re.sub(r"\d+", "0", line.text), round(line.top / 3) if len(line.text) > _SHORT else 0
 
 
 def _markdown(lines: Sequence[_Line]) -> str:
@@ -169,7 +226,7 @@ def _markdown(lines: Sequence[_Line]) -> str:
     gaps = sorted(line.gap for line in lines if line.gap is not None and line.gap > 0)
     usual = gaps[len(gaps) // 4] if gaps else 0.0
     out: list[str] = []
-    for before, line in zip([None, *lines[:-1]], lines, strict=True):
+    for before, line in zip([None, *lines], lines, strict=False):
         level = levels.get(line.size, 0)
         new_page = before is None or before.page != line.page
         if _starts_block(before, line, usual, levels):

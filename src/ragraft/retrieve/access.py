@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from ragraft.types import Reader
+from ragraft.types import EVERYONE, Reader
 
 Groups = Mapping[str, Collection[str]]
 """Group -> its members: user ids and other groups."""
@@ -35,6 +35,14 @@ def readers_filter(reader: Reader, groups: Groups = NO_GROUPS) -> str:
 def admits(readers: Collection[str], own_readers: Collection[str], known: Collection[str]) -> bool:
     """What `readers_filter` decides for a row, outside the store; `known` comes from `names`."""
     return not set(known).isdisjoint(readers) and not set(known).isdisjoint(own_readers)
+
+
+def common_readers(a: Iterable[str], b: Iterable[str]) -> tuple[str, ...]:
+    """Who is admitted by both reader lists, sorted. A list with `everyone` admits whomever the other one names."""
+    first, second = set(a), set(b)
+    if EVERYONE in first:
+        return tuple(sorted(second))
+    return tuple(sorted(first if EVERYONE in second else first & second))
 
 
 def sql_strings(values: Iterable[str]) -> str:

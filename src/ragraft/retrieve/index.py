@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ragraft.config import RetrievalSection
 from ragraft.errors import DataError, StoreError
-from ragraft.retrieve.access import NO_GROUPS, Groups, readers_filter, sql_strings
+from ragraft.retrieve.access import NO_GROUPS, Groups, common_readers, readers_filter, sql_strings
 from ragraft.types import Chunk, Document, Reader
 from ragraft.workspace import fingerprint
 
@@ -217,6 +217,21 @@ class Index:
             _ensure_text_index(table, retrieval)
         return cls(path, connection, table, recipe=recipe, groups=groups, keep=keep)
 
+    @classmethod
+    def peek(cls, path: Path | str, *, storage: Mapping[str, str] | None = None) -> Index | None:
+        """The index in `path` whatever embedder made it, to copy from; None where there is none, or none that can be read."""
+        import lancedb
+
+        if isinstance(path, Path) and not path.is_dir():
+            return None
+        try:
+            with store_errors(path):
+                connection = lancedb.connect(str(path), storage_options=dict(storage) if storage else None)
+                table = connection.open_table(TABLE)
+        except StoreError:
+            return None
+        return cls(path, connection, table, recipe="", groups=NO_GROUPS, keep=timedelta(days=7))
+
     @property
     def version(self) -> int:
         """The latest version; every committed change makes a higher one."""
@@ -271,10 +286,11 @@ class Index:
         """Document id -> its chunks in reading order, of those documents that `reader` may see."""
         return self.snapshot().chunks_of(documents, reader)
 
-    def write(self, entries: Sequence[Entry], removed: Sequence[str] = ()) -> int:
+    def write(self, entries: Sequence[Entry], removed: Sequence[str] = (), *, tidy: bool = True) -> int:
         """Put these documents in the place of what the index holds of them, and take `removed` out: one commit.
 
-        Returns the new version. Rows can be found as soon as this returns; documents not named are not touched.
+        Returns the new version. Rows can be found as soon as this returns; documents not named are not touched. Without `tidy`,
+        `optimize` is left to the caller: among many commits it is most of the time.
         Raises `DataError` for vectors of the wrong shape or repeated ids, `StoreError` when the folder cannot be written.
         """
         rows = self._rows(entries)
@@ -285,7 +301,8 @@ class Index:
             merge = self._table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
             merge = merge.when_not_matched_by_source_delete(f"document IN ({sql_strings(replaced)})")
             merge.execute(rows, timeout=timedelta(hours=1))
-        self.optimize()
+        if tidy:
+            self.optimize()
         return self.version
 
     def optimize(self) -> None:
@@ -325,6 +342,58 @@ class Index:
         It begins with 16 hex digits of the content alone, which two documents with the same content share.
         """
         return f"{content_key(document_hash)}-{fingerprint(sorted(readers), sorted(tags), self._recipe)}"
+
+    def vectors_of(self, documents: Collection[str]) -> dict[str, NDArray[np.float32]]:
+        """Text that was embedded -> its vector, for the chunks that the index holds of these documents."""
+        if not documents:
+            return {}
+        with store_errors(self.path):
+            where = f"document IN ({sql_strings(sorted(documents))})"
+            rows = self._table.search().where(where).select(["search", "vector"]).to_arrow()
+        flat = rows["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(-1, self.dimension)
+        return dict(zip(rows["search"].to_pylist(), flat, strict=True))
+
+    def carry(
+        self, other: Index, documents: Sequence[str], embed: Callable[[Sequence[str]], NDArray[np.float32]]
+    ) -> None:
+        """Copy documents from another index as they stand there, with vectors of this one's embedder."""
+        import pyarrow as pa
+
+        names = [name for name in self._table.schema.names if name != "vector"]
+        for start in range(0, len(documents), 64):
+            part = documents[start : start + 64]
+            with store_errors(self.path):
+                where = f"document IN ({sql_strings(part)})"
+                rows = other._table.search().where(where).select(names).to_arrow()
+                flat = pa.array(embed(rows["search"].to_pylist()).astype(np.float32, copy=False).ravel())
+                vectors = pa.FixedSizeListArray.from_arrays(flat, self.dimension)
+                columns = [vectors if name == "vector" else rows[name] for name in self._table.schema.names]
+                merge = self._table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
+                merge.execute(pa.table(columns, schema=self._table.schema), timeout=timedelta(hours=1))
+        self.optimize()
+
+    def narrow(self, allowed: Mapping[str, Sequence[str]]) -> int:
+        """Take from documents, where they stand, every reader that `allowed` (document id -> readers) does not admit; how many
+        changed. Their keys are spoilt, so that a sync that can read them again writes them anew."""
+        if not allowed:
+            return 0
+        with store_errors(self.path):
+            rows = self._table.search().where("position = 0").select(["document", "readers"]).to_arrow().to_pylist()
+            groups: dict[tuple[str, ...], list[str]] = {}
+            for row in rows:
+                if row["document"] in allowed:
+                    left = common_readers(row["readers"], allowed[row["document"]])
+                    if set(left) != set(row["readers"]):
+                        groups.setdefault(left, []).append(row["document"])
+            for left, documents in groups.items():
+                self._table.update(
+                    where=f"document IN ({sql_strings(documents)})",
+                    values_sql={
+                        "readers": f"make_array({sql_strings(left)})",
+                        "key": "concat(substr(key, 1, 17), 'narrowed')",
+                    },
+                )
+        return sum(map(len, groups.values()))
 
     def _rows(self, entries: Sequence[Entry]) -> Any:
         import pyarrow as pa

@@ -7,12 +7,12 @@ decides what it does.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ragraft import prompting
 from ragraft.config import RetrievalSection
-from ragraft.errors import DataError
+from ragraft.errors import DataError, LiveError
 from ragraft.models.protocol import Embedder, Generator
 from ragraft.models.span import SpanReader
 from ragraft.retrieve.index import Index, Snapshot
@@ -31,6 +31,8 @@ class Retriever:
     index: Index | Snapshot
     embedder: Embedder
     config: RetrievalSection
+    live: Callable[[Collection[str]], Mapping[str, str]] | None = None
+    """Document ids -> a sentence with the values that are read now, for those that have any. May raise `LiveError`."""
 
     def pinned(self) -> Retriever:
         """The same on one version of the index, the latest unless it is pinned already."""
@@ -39,7 +41,24 @@ class Retriever:
     def passages(self, requests: Sequence[Request], reader: Reader) -> tuple[tuple[Passage, ...], ...]:
         """The best passages that `reader` may see, best first, for each request."""
         questions = [r.question for r in requests]
-        return search(self.index, questions, self.embedder.embed(questions, queries=True), reader, self.config)
+        found = search(self.index, questions, self.embedder.embed(questions, queries=True), reader, self.config)
+        return found if self.live is None else _with_live(found, self.live)
+
+
+def _with_live(
+    found: tuple[tuple[Passage, ...], ...], live: Callable[[Collection[str]], Mapping[str, str]]
+) -> tuple[tuple[Passage, ...], ...]:
+    """The same passages, each below the sentence with its document's live values: asked for once for all requests."""
+    lines = live({p.chunk.document for passages in found for p in passages})
+    return tuple(
+        tuple(
+            replace(p, chunk=replace(p.chunk, text=f"{lines[p.chunk.document]}\n\n{p.chunk.text}"))
+            if p.chunk.document in lines
+            else p
+            for p in passages
+        )
+        for passages in found
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +82,10 @@ def answer(system: System, requests: Sequence[Request], reader: Reader) -> tuple
         return ()
     if system.classifier is not None:
         return _classify(system.classifier, requests)
-    found, version, seconds = _retrieve(system, requests, reader)
+    try:
+        found, version, seconds = _retrieve(system, requests, reader)
+    except LiveError as error:
+        return tuple(Failure(stage="retrieve", message=str(error)) for _ in requests)
     if system.generator is None:
         answers = _quote(system, requests, found)
     else:

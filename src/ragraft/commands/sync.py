@@ -1,0 +1,61 @@
+"""How `ragraft sync` shows its report and its plan. In: a report or a plan, and a console. Writes to that console."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+
+from ragraft.types import Skipped, SyncPlan, SyncReport
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+NAMES = 20
+"""So many names of a kind are shown; `--json` has them all."""
+
+
+def print_report(report: SyncReport, console: Console) -> None:
+    moved = f" ({report.moved} of them moved)" if report.moved else ""
+    reused = f", {report.reused} of them with vectors that were there already" if report.reused else ""
+    console.print(
+        f"[bold]{report.documents}[/] documents indexed: {report.added} added{moved}, {report.changed} changed, "
+        f"{report.unchanged} unchanged, {report.removed} removed; {report.chunks} chunks ({report.tokens:,} tokens) written"
+        f"{reused}, in {report.seconds:.1f} s; version {report.version}."
+    )
+    if report.kept:
+        console.print(
+            f"[yellow]{report.kept}[/] documents were left as they are: see below, or a feed that keeps its entries."
+        )
+    _print_skipped(report.skipped, console)
+
+
+def print_plan(plan: SyncPlan, console: Console) -> None:
+    moves = {move.after: move.before for move in plan.moved}
+    gone = set(moves.values())
+    _print_names("added", [name for name in plan.added if name not in moves], console)
+    _print_names("changed", plan.changed, console)
+    _print_names("moved", [f"{before} → {after}" for after, before in moves.items()], console)
+    _print_names("removed", [name for name in plan.removed if name not in gone], console)
+    console.print(f"[bold]{plan.unchanged + plan.kept}[/] documents stay as they are. Nothing was written.")
+    _print_skipped(plan.skipped, console)
+
+
+def _print_names(kind: str, names: Sequence[str], console: Console) -> None:
+    if names:
+        console.print(f"[bold]{len(names)}[/] would be {kind}:")
+        _print_lines((f"  {escape(name)}" for name in names[:NAMES]), console)
+        if len(names) > NAMES:
+            console.print(f"  … and {len(names) - NAMES} more", highlight=False)
+
+
+def _print_skipped(skipped: Sequence[Skipped], console: Console) -> None:
+    for one in skipped:
+        word = "left as it was" if one.kept else "partly read" if one.part else "skipped"
+        console.print(f"  [yellow]{word}[/] {escape(one.source)}: {escape(one.reason)}", highlight=False)
+
+
+def _print_lines(lines: Iterable[str], console: Console) -> None:
+    for line in lines:
+        console.print(line, highlight=False)
