@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ragraft.errors import ModelError
 
-POCKET_SHA256 = "2d5d1e520c48d3a15cddafac4e7e5c532e56f5bab4fa54e7c666966b66c317c4"
+POCKET_SHA256 = "be5af8ff27b4574e3f985f9f5a8efadbeb4611b39c9ece587033ff66afc5380d"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """The published sentence-transformers/all-MiniLM-L6-v2 weights."""
 
