@@ -4,9 +4,10 @@ both halves of the search, before top-k. The only place where groups are expande
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 from ragraft.types import Reader
+from ragraft.where import sql_strings
 
 Groups = Mapping[str, Collection[str]]
 """Group -> its members: user ids and other groups."""
@@ -35,8 +36,3 @@ def readers_filter(reader: Reader, groups: Groups = NO_GROUPS) -> str:
 def admits(readers: Collection[str], own_readers: Collection[str], known: Collection[str]) -> bool:
     """What `readers_filter` decides for a row, outside the store; `known` comes from `names`."""
     return not set(known).isdisjoint(readers) and not set(known).isdisjoint(own_readers)
-
-
-def sql_strings(values: Iterable[str]) -> str:
-    """`'a', 'it''s'`: SQL string literals. A quote is the only character with a meaning inside one (no backslash escapes)."""
-    return ", ".join("'" + value.replace("'", "''") + "'" for value in values)

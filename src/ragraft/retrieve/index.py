@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from ragraft.config import RetrievalSection
 from ragraft.errors import DataError, StoreError
-from ragraft.retrieve.access import NO_GROUPS, Groups, readers_filter, sql_strings
+from ragraft.retrieve.access import NO_GROUPS, Groups, readers_filter
 from ragraft.types import Chunk, Document, Reader
+from ragraft.where import sql_strings
 from ragraft.workspace import fingerprint
 
 TABLE = "chunks"
@@ -271,10 +272,11 @@ class Index:
         """Document id -> its chunks in reading order, of those documents that `reader` may see."""
         return self.snapshot().chunks_of(documents, reader)
 
-    def write(self, entries: Sequence[Entry], removed: Sequence[str] = ()) -> int:
+    def write(self, entries: Sequence[Entry], removed: Sequence[str] = (), *, tidy: bool = True) -> int:
         """Put these documents in the place of what the index holds of them, and take `removed` out: one commit.
 
-        Returns the new version. Rows can be found as soon as this returns; documents not named are not touched.
+        Returns the new version. Rows can be found as soon as this returns; documents not named are not touched. Without `tidy`,
+        `optimize` is left to the caller: among many commits it is most of the time.
         Raises `DataError` for vectors of the wrong shape or repeated ids, `StoreError` when the folder cannot be written.
         """
         rows = self._rows(entries)
@@ -285,7 +287,8 @@ class Index:
             merge = self._table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
             merge = merge.when_not_matched_by_source_delete(f"document IN ({sql_strings(replaced)})")
             merge.execute(rows, timeout=timedelta(hours=1))
-        self.optimize()
+        if tidy:
+            self.optimize()
         return self.version
 
     def optimize(self) -> None:
@@ -415,11 +418,13 @@ def _ensure_text_index(table: Any, retrieval: RetrievalSection) -> None:
 
 
 def _ensure_large_indices(table: Any) -> None:
-    from lancedb.index import IvfFlat, LabelList
+    from lancedb.index import IvfRq, LabelList
 
     have = {tuple(index.columns) for index in table.list_indices()}
     if ("vector",) not in have:
-        table.create_index("vector", config=IvfFlat(distance_type="dot"))
+        table.create_index(
+            "vector", config=IvfRq(distance_type="l2", target_partition_size=1024, sample_rate=64, max_iterations=20)
+        )
     for column in ("readers", "own_readers"):
         if (column,) not in have:
             table.create_index(column, config=LabelList())
