@@ -13,7 +13,7 @@ import pytest
 from ragraft import forget, lineage, pipeline
 from ragraft.compare.redact import CAVEAT, GONE
 from ragraft.context import Context
-from ragraft.errors import DataError, RefusedError
+from ragraft.errors import ConfigError, DataError, RefusedError
 from ragraft.types import Answer, Reader
 from ragraft.workspace import append_line
 
@@ -198,7 +198,7 @@ def test_a_condition_names_documents(tmp_path: Path) -> None:
     assert forget.matching(context, "tag = 'it''s' OR document = 'fir.md'") == ("cedar.md", "fir.md")
     with pytest.raises(DataError, match="no document meets it"):
         forget.matching(context, "tag = 'new'")
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="'tagg' stands"):
         forget.matching(context, "tagg = 'new'")
 
 

@@ -276,7 +276,7 @@ def versions(folder: ProjectArgument = HERE, json: JsonOption = False) -> None:
 def forget(
     documents: Annotated[list[str] | None, typer.Argument(help="Ids of documents, as `search` shows them.")] = None,
     where: Annotated[
-        str | None, typer.Option("--where", help="Also those that meet an SQL condition, such as \"tag = 'x'\".")
+        str | None, typer.Option("--where", help="Also those that meet a filter, such as \"tag = 'x'\".")
     ] = None,
     project: ProjectOption = HERE,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,

@@ -29,9 +29,9 @@ from ragraft.context import Context
 from ragraft.corpus import tombstones
 from ragraft.errors import DataError
 from ragraft.retrieve import history
-from ragraft.retrieve.access import sql_strings
 from ragraft.stages import ADAPTER_OF
 from ragraft.types import ArmName, Certificate, Forgotten, MarkedAdapter, Report, Split, Tombstone, TrainingRow
+from ragraft.where import condition, sql_strings
 from ragraft.workspace import from_json, now, read_lines, to_json, write_atomic
 
 RUN = 8
@@ -105,17 +105,12 @@ class Past:
 
 
 def matching(context: Context, where: str) -> tuple[str, ...]:
-    """The ids of the indexed documents that meet an SQL condition over the index's columns; `tag = 'x'` asks for a tag.
-    Raises `DataError` when it cannot be read or nothing meets it."""
-    condition = re.sub(r"\btag\s*=\s*('(?:[^']|'')*')", r"array_has(tags, \1)", where)
-    try:
-        found = context.indexed().snapshot().table.search().where(condition).select(["document"]).to_arrow()
-    except (ValueError, RuntimeError, OSError) as error:
-        reason = str(error).strip().partition("\n")[0][:160]
-        raise DataError(f"--where {where}: cannot be read ({reason}); write it as \"tag = 'x'\"") from error
-    if not len(found):
+    """The ids of the indexed documents that meet a filter (`ragraft.where`). Raises `ConfigError` for a wrong filter,
+    `DataError` when nothing meets it."""
+    found = history.documents(context.indexed().snapshot(), condition(where))
+    if not found:
         raise DataError(f"--where {where}: no document meets it")
-    return tuple(sorted(set(found["document"].to_pylist())))
+    return tuple(sorted(found))
 
 
 def plan(context: Context, names: Sequence[str]) -> Plan:

@@ -14,9 +14,9 @@ from pathlib import Path
 from ragraft.context import Context
 from ragraft.errors import DataError, RefusedError
 from ragraft.retrieve import access
-from ragraft.retrieve.access import sql_strings
 from ragraft.retrieve.history import documents
 from ragraft.types import Adapter, Closed, MarkedAdapter, Reader, TrainingRow
+from ragraft.where import sql_strings
 from ragraft.workspace import Workspace, from_json, to_json, write_atomic
 
 LINEAGE = "lineage.json"

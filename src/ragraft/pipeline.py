@@ -118,7 +118,7 @@ def forget(context: Context, documents: Sequence[str], *, wait: bool = False) ->
 
 
 def to_forget(context: Context, documents: Sequence[str], where: str | None) -> tuple[str, ...]:
-    """The documents named, and those that meet an SQL condition."""
+    """The documents named, and those that meet a filter."""
     return tuple(dict.fromkeys((*documents, *(forgetting.matching(context, where) if where else ()))))
 
 

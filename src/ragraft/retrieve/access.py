@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from ragraft.types import EVERYONE, Reader
+from ragraft.where import sql_strings
 
 Groups = Mapping[str, Collection[str]]
 """Group -> its members: user ids and other groups."""
@@ -43,8 +44,3 @@ def common_readers(a: Iterable[str], b: Iterable[str]) -> tuple[str, ...]:
     if EVERYONE in first:
         return tuple(sorted(second))
     return tuple(sorted(first if EVERYONE in second else first & second))
-
-
-def sql_strings(values: Iterable[str]) -> str:
-    """`'a', 'it''s'`: SQL string literals. A quote is the only character with a meaning inside one (no backslash escapes)."""
-    return ", ".join("'" + value.replace("'", "''") + "'" for value in values)

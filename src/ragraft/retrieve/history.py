@@ -12,9 +12,10 @@ from dataclasses import replace
 from datetime import UTC
 
 from ragraft.errors import DataError
-from ragraft.retrieve.access import readers_filter, sql_strings
+from ragraft.retrieve.access import readers_filter
 from ragraft.retrieve.index import Correction, Index, Snapshot, store_errors
 from ragraft.types import Reader, Version
+from ragraft.where import sql_strings
 
 
 def versions(index: Index) -> tuple[Version, ...]:

@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from ragraft.config import RetrievalSection
 from ragraft.errors import DataError, StoreError
-from ragraft.retrieve.access import NO_GROUPS, Groups, common_readers, readers_filter, sql_strings
+from ragraft.retrieve.access import NO_GROUPS, Groups, common_readers, readers_filter
 from ragraft.types import Chunk, Document, Reader
+from ragraft.where import sql_strings
 from ragraft.workspace import fingerprint
 
 TABLE = "chunks"
@@ -484,11 +485,13 @@ def _ensure_text_index(table: Any, retrieval: RetrievalSection) -> None:
 
 
 def _ensure_large_indices(table: Any) -> None:
-    from lancedb.index import IvfFlat, LabelList
+    from lancedb.index import IvfRq, LabelList
 
     have = {tuple(index.columns) for index in table.list_indices()}
     if ("vector",) not in have:
-        table.create_index("vector", config=IvfFlat(distance_type="dot"))
+        table.create_index(
+            "vector", config=IvfRq(distance_type="l2", target_partition_size=1024, sample_rate=64, max_iterations=20)
+        )
     for column in ("readers", "own_readers"):
         if (column,) not in have:
             table.create_index(column, config=LabelList())

@@ -111,9 +111,9 @@ def _nearest(snapshot: Snapshot, vectors: NDArray[np.float32], where: str, limit
 
 
 def _approximate(snapshot: Snapshot, vector: NDArray[np.float32], where: str, limit: int) -> _Half:
-    builder = snapshot.table.search(vector, query_type="vector", vector_column_name="vector").distance_type("dot")
-    hits = builder.where(where).limit(limit).select(["_distance"]).with_row_id(True).to_arrow()
-    return _half(hits["_rowid"].to_numpy(), 1.0 - hits["_distance"].to_numpy())
+    builder = snapshot.table.search(vector, query_type="vector", vector_column_name="vector").distance_type("l2")
+    hits = builder.where(where).limit(limit).refine_factor(1).select(["_distance"]).with_row_id(True).to_arrow()
+    return _half(hits["_rowid"].to_numpy(), 1.0 - hits["_distance"].to_numpy() / 2)  # of unit vectors
 
 
 def _half(rows: NDArray[np.integer], scores: NDArray[np.floating]) -> _Half:
