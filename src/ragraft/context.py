@@ -5,6 +5,7 @@ In: a project folder. Out: a `Context` that the stages share. Nothing is written
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable
 from datetime import timedelta
@@ -41,6 +42,14 @@ class Context:
         self.config = configuration.load(folder)
         self.space = Workspace(folder)
         self.notify = notify
+
+    def beside(self, folder: Path, config: configuration.Config) -> Context:
+        """The same project in another folder, with an index of its own and the models that are loaded here (`config` must name
+        the same). Reports its progress to nobody."""
+        other = copy.copy(self)
+        vars(other).pop("index", None)
+        other.folder, other.config, other.space, other.notify = folder, config, Workspace(folder), silent
+        return other
 
     @property
     def name(self) -> str:
