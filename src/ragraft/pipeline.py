@@ -193,7 +193,7 @@ def probe(context: Context, names: Sequence[ProbeName], *, wait: bool = False) -
             stages.sync(context)
         parts = stages.divide(context)
         arms, _ = _arms(context)
-        adapters = {arm: stages.tune(context, arm, parts) for arm in _trainings(arms)}
+        adapters: dict[ArmName, Adapter] = {arm: stages.tune(context, arm, parts) for arm in _trainings(arms)}
         bench = _bench(context, parts, arms, adapters)
         return tuple(probing.run(name, bench) for name in names)
 
@@ -210,7 +210,7 @@ def _probed(bench: Bench, names: Sequence[ProbeName]) -> tuple[ProbeResult, ...]
 
 
 def _bench(context: Context, parts: Split, arms: tuple[ArmName, ...], adapters: Mapping[ArmName, Adapter]) -> Bench:
-    mine = {arm: adapter for arm in arms if (adapter := _adapter_of(arm, adapters)) is not None}
+    mine: dict[ArmName, Adapter] = {arm: adapter for arm in arms if (adapter := _adapter_of(arm, adapters)) is not None}
     built: dict[ArmName, System] = {}
 
     def system(arm: ArmName, where: Context) -> System:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -147,9 +148,36 @@ def share(bench: Bench, arm: ArmName, hits: Sequence[bool], examples: Sequence[E
     return Reading(arm=arm, value=found.mean, low=low, high=high, n=found.n, reason="" if found.n else empty)
 
 
-def absent(arms: Collection[ArmName], reason: str) -> tuple[Reading, ...]:
+def absent(arms: Sequence[ArmName], reason: str) -> tuple[Reading, ...]:
     return tuple(Reading(arm=arm, value=None, reason=reason) for arm in arms)
 
 
 def said(outcome: Answer | Failure) -> str:
     return outcome.text if isinstance(outcome, Answer) else f"(failed: {outcome.message})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """Facts of some documents, and which examples' facts each arm tells while nothing is changed."""
+
+    facts: tuple[Fact, ...]
+    documents: tuple[str, ...]
+    before: Mapping[ArmName, frozenset[str]]
+
+    def known(self, arm: ArmName) -> tuple[Fact, ...]:
+        return tuple(f for f in self.facts if f.example.id in self.before[arm])
+
+
+def pool(bench: Bench) -> Pool:
+    """Up to `questions` facts, in at most half of the documents: those with most facts told."""
+    facts = bench.facts()[: bench.context.config.probes.questions]
+    before: dict[ArmName, frozenset[str]] = {arm: told_before(bench, arm, facts) for arm in bench.arms if facts}
+    known = Counter(f.document for f in facts for ids in before.values() if f.example.id in ids)
+    ranked = sorted({f.document for f in facts}, key=lambda d: (-known[d], d))
+    documents = tuple(ranked[: max(1, len(bench.context.index.documents()) // 2)])
+    return Pool(facts=tuple(f for f in facts if f.document in documents), documents=documents, before=before)
+
+
+def no_facts(probe: ProbeName, title: str) -> ProbeResult:
+    note = "no example asks for a fact that one document alone holds: nothing can be asked"
+    return ProbeResult(probe=probe, title=title, notes=(note,))

@@ -9,10 +9,15 @@ import random
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from ragraft.evaluate.scorers import holds, plain
 from ragraft.types import Answer, Example, Failure
 
+TEXT = (
+    ".md", ".markdown", ".mdx", ".txt", ".text", ".rst", ".adoc", ".html", ".htm", ".xhtml", ".csv", ".tsv",
+)  # fmt: skip
+"""Kinds of documents that can be edited as text."""
 TRIES = 60
 """False values drawn for a fact before it is given up."""
 MONTHS = tuple("January February March April May June July August September October November December".split())
@@ -38,10 +43,17 @@ class Fact:
 
 
 def find_facts(texts: Mapping[str, str], examples: Sequence[Example], *, seed: int) -> tuple[Fact, ...]:
-    """One fact an example at most, in a seeded order. `texts`: document id -> all its text."""
+    """One fact an example at most, in a seeded order, those first that can be edited. `texts`: document id -> all its text."""
     folded = {document: plain(text) for document, text in texts.items()}
     drawn = random.Random(f"{seed}:facts").sample(list(examples), len(examples))
-    return tuple(fact for example in drawn if (fact := _fact(example, folded)))
+    found = [fact for example in drawn if (fact := _fact(example, folded))]
+    return tuple(sorted(found, key=lambda fact: not editable(fact)))
+
+
+def editable(fact: Fact) -> bool:
+    """Whether its document is text and a rule gives it another value."""
+    suffix = PurePosixPath(fact.document).suffix.lower()
+    return suffix in TEXT and _other(fact.spelling, random.Random(0)) is not None
 
 
 def _fact(example: Example, folded: Mapping[str, str]) -> Fact | None:

@@ -21,7 +21,6 @@ from ragraft.stages import ADAPTER_OF
 from ragraft.systems.system import System, answer
 from ragraft.types import Answer, ArmName, Example, Failure, ProbeCase, ProbeFigure, ProbeResult, Reading, Request
 
-TEXT = (".md", ".markdown", ".mdx", ".txt", ".text", ".rst", ".adoc", ".html", ".htm", ".xhtml", ".csv", ".tsv")
 TIMED = 5
 """Documents edited one at a time to measure the time from an edit to the answer."""
 SHOWN = 3
@@ -54,16 +53,19 @@ class Asked:
 
 
 def run(bench: Bench, folder: Path) -> ProbeResult:
-    facts = bench.facts()
+    facts = bench.facts()[: bench.context.config.probes.questions]
     drafts = _drafts(bench, facts)
     if not drafts:
         note = "no example asks for a number, date or name that one text document alone holds: nothing could be edited"
         return ProbeResult(probe="freshness", title=PROBE.title, notes=(note,))
-    before = {arm: told_before(bench, arm, [d.fact for d in drafts]) for arm in bench.arms}
+    before: dict[ArmName, frozenset[str]] = {arm: told_before(bench, arm, facts) for arm in bench.arms}
+    asked: dict[ArmName, tuple[Asked, ...]] = {}
+    seconds: list[Reading] = []
     with copied(bench, folder) as copy:
         edits = _edit(bench, copy, drafts, before)
-        asked = {arm: _ask(bench, arm, copy, edits, before[arm]) for arm in bench.arms}
-        seconds = tuple(_seconds(bench, arm, copy, asked[arm]) for arm in bench.arms)
+        for arm in bench.arms:
+            asked[arm] = _ask(bench, arm, copy, edits, before[arm])
+            seconds.append(_seconds(bench, arm, copy, asked[arm]))
         again = _retrained(bench, copy, edits, before) if bench.context.config.probes.retrain else ()
     lost = len(drafts) - len(edits)
     notes = (f"{len(edits)} facts were edited in {len({e.fact.document for e in edits})} documents",)
@@ -73,7 +75,7 @@ def run(bench: Bench, folder: Path) -> ProbeResult:
         title=PROBE.title,
         figures=(
             *_shares(bench, asked),
-            _figure("seconds", "from the edit to the new answer", "s", False, seconds),
+            _figure("seconds", "from the edit to the new answer", "s", False, tuple(seconds)),
             *again,
         ),
         notes=notes,
@@ -82,8 +84,8 @@ def run(bench: Bench, folder: Path) -> ProbeResult:
 
 
 def _drafts(bench: Bench, facts: Sequence[Fact]) -> list[Edit]:
-    """False values for up to `questions` facts, absent from every document and example; no fact is part of another one of its
-    document, so that no edit touches two."""
+    """False values for facts, absent from every document and example; no fact is part of another one of its document, so that no
+    edit touches two."""
     context = bench.context
     examples = [e for part in (bench.parts.train, bench.parts.dev, bench.parts.test) for e in part]
     every = context.index.chunks_of(context.index.documents().keys(), context.evaluation_reader)
@@ -94,15 +96,11 @@ def _drafts(bench: Bench, facts: Sequence[Fact]) -> list[Edit]:
     for fact in facts:
         rng = random.Random(f"{bench.seed}:{fact.example.id}")
         beside = [d.fact.spelling for d in drafts if d.fact.document == fact.document]
-        if Path(fact.document).suffix.lower() not in TEXT or any(
-            s in fact.spelling or fact.spelling in s for s in beside
-        ):
+        if not editable(fact) or any(s in fact.spelling or fact.spelling in s for s in beside):
             continue
         if new := changed(fact.spelling, taken, rng):
             drafts.append(Edit(fact=fact, new=new))
             taken += f" {plain(new)}"
-        if len(drafts) == context.config.probes.questions:
-            break
     return drafts
 
 

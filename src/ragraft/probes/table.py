@@ -9,7 +9,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from ragraft.probes import freshness
+from ragraft.probes import deletion, freshness, permission
 from ragraft.probes.bench import Bench, Probe
 from ragraft.types import ProbeName, ProbeResult
 from ragraft.workspace import from_json, to_json, write_atomic
@@ -18,6 +18,8 @@ PROBES: dict[ProbeName, Probe] = {
     probe.name: probe
     for probe in (
         freshness.PROBE,
+        deletion.PROBE,
+        permission.PROBE,
     )
 }  # fmt: skip
 RESULT = "result.json"
