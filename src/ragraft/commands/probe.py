@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ragraft.types import ProbeFigure, ProbeResult, Reading
+from ragraft.types import ArmName, ProbeFigure, ProbeResult, Reading
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,7 +51,7 @@ def print_summary(results: Sequence[ProbeResult], console: Console) -> None:
 def _table(figures: Sequence[ProbeFigure], probes: Sequence[str] = ()) -> Table:
     from rich.table import Table
 
-    arms = list(dict.fromkeys(r.arm for f in figures for r in f.readings))
+    arms: list[ArmName] = list(dict.fromkeys(r.arm for f in figures for r in f.readings))
     table = Table(show_edge=False, pad_edge=False)
     table.add_column("")
     for arm in arms:

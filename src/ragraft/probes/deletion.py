@@ -14,6 +14,7 @@ from ragraft.context import Context
 from ragraft.evaluate.scorers import holds
 from ragraft.probes.bench import DOCUMENTS, Bench, Pool, Probe, ask, copied, no_facts, pool, said, share
 from ragraft.probes.facts import Fact, told
+from ragraft.retrieve.index import TABLE
 from ragraft.stages import INDEX_ARMS
 from ragraft.types import Answer, ArmName, Failure, ProbeCase, ProbeFigure, ProbeResult, Reading
 
@@ -28,24 +29,23 @@ def run(bench: Bench, folder: Path) -> ProbeResult:
         return no_facts("deletion", PROBE.title)
     with copied(bench, folder) as copy:
         needles = _needles(copy, facts.facts)
-        seen = _held(copy, needles)  # text that is stored compressed cannot be looked for
         for document in facts.documents:
             (copy.folder / DOCUMENTS / document).unlink(missing_ok=True)
         stages.sync(copy)
-        synced = _held(copy, needles) & seen
+        synced = _held(copy, needles)
         answers: dict[ArmName, tuple[Answer | Failure, ...]] = {
             arm: _ask(bench, arm, copy, facts) for arm in bench.arms
         }
         with warnings.catch_warnings(action="ignore"):  # nobody else has this copy open
             copy.index.purge()
-        erased = _held(copy, needles) & seen
+        erased = _held(copy, needles)
     return ProbeResult(
         probe="deletion",
         title=PROBE.title,
         figures=(
             _told(bench, facts, answers),
-            _store(bench, "held", "deleted documents whose text the store's files hold after a sync", synced, seen),
-            _store(bench, "held_purged", "the same after erasing older versions too", erased, seen),
+            _store(bench, "held", "deleted documents that the store still holds after a sync", synced, len(needles)),
+            _store(bench, "held_purged", "the same after erasing older versions too", erased, len(needles)),
             _learned(bench, facts.documents),
         ),
         notes=(f"{len(facts.documents)} documents were deleted",),
@@ -67,12 +67,24 @@ def _needles(copy: Context, facts: Sequence[Fact]) -> dict[str, bytes]:
 
 
 def _held(copy: Context, needles: Mapping[str, bytes]) -> frozenset[str]:
-    """The documents whose needle stands in a file of the index, older versions included."""
+    """The documents that an older version of the index still shows, or whose text stands in one of its files as it is."""
     left = dict(needles)
     for path in sorted(copy.space.index.rglob("*")):
         data = path.read_bytes() if path.is_file() else b""
         left = {d: n for d, n in left.items() if n not in data}
-    return frozenset(needles.keys() - left.keys())
+    return frozenset(needles.keys() - left.keys()) | (_shown(copy.space.index) & needles.keys())
+
+
+def _shown(index: Path) -> frozenset[str]:
+    """The documents in any version that can be read."""
+    import lancedb
+
+    found: set[str] = set()
+    table = lancedb.connect(str(index)).open_table(TABLE)
+    for version in table.list_versions():
+        table.checkout(version["version"])
+        found |= set(table.search().select(["document"]).to_arrow()["document"].to_pylist())
+    return frozenset(found)
 
 
 def _ask(bench: Bench, arm: ArmName, copy: Context, facts: Pool) -> tuple[Answer | Failure, ...]:
@@ -102,9 +114,8 @@ def _told(bench: Bench, facts: Pool, answers: Mapping[ArmName, Sequence[Answer |
     )
 
 
-def _store(bench: Bench, name: str, label: str, held: frozenset[str], seen: frozenset[str]) -> ProbeFigure:
-    value, n = (len(held) / len(seen), len(seen)) if seen else (None, 0)
-    reason = "" if seen else "the store's files cannot be searched for text"
+def _store(bench: Bench, name: str, label: str, held: frozenset[str], n: int) -> ProbeFigure:
+    value, reason = (len(held) / n, "") if n else (None, "the text of no deleted document could be looked for")
     arms: list[ArmName] = [arm for arm in bench.arms if arm in INDEX_ARMS]
     readings = tuple(Reading(arm=arm, value=value, n=n, reason=reason) for arm in arms)
     return ProbeFigure(name=name, label=label, unit="share", higher_is_better=False, readings=readings)

@@ -16,7 +16,7 @@ from ragraft import stages
 from ragraft.context import Context
 from ragraft.evaluate.scorers import holds, plain
 from ragraft.probes.bench import DOCUMENTS, Bench, Probe, ask, copied, said, share, told_before
-from ragraft.probes.facts import Fact, changed, rewritten, told
+from ragraft.probes.facts import Fact, changed, editable, rewritten, told
 from ragraft.stages import ADAPTER_OF
 from ragraft.systems.system import System, answer
 from ragraft.types import Answer, ArmName, Example, Failure, ProbeCase, ProbeFigure, ProbeResult, Reading, Request
