@@ -180,6 +180,8 @@ class ModelsSection(Section):
     """Price of one million prompt tokens of a remote generator."""
     price_out: Annotated[float, Field(ge=0)] = 0.0
     """Price of one million completion tokens of a remote generator."""
+    mark_passages: bool | None = None
+    """Whether prompts mark passages as data, against instructions in documents. None: for every generator but `pocket`."""
 
 
 class RetrievalSection(Section):

@@ -88,6 +88,12 @@ class Context:
     def generator_is_remote(self) -> bool:
         return load.is_remote(self.config.models.generator)
 
+    @property
+    def marks_passages(self) -> bool:
+        """Whether the generator reads passages between marks, as data: by default all but the packaged one, which knows them bare."""
+        set_by = self.config.models.mark_passages
+        return self.config.models.generator != "pocket" if set_by is None else set_by
+
     @cached_property
     def generator_fingerprint(self) -> str:
         return load.generator_fingerprint(self.config.models.generator)

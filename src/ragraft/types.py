@@ -118,10 +118,18 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Flagged:
+    """A place in a document that reads like an instruction to a language model, for a person to look at."""
+
+    document: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SyncReport:
     """What one sync did to the index. Counts are documents; `chunks` and `tokens` are those written, and `reused` those of
     them whose vectors were there already. `moved` are among the added; `kept`: left as they were since their source did not
-    answer, or no longer lists them and keeps them; they are among the unchanged."""
+    answer, or no longer lists them and keeps them; they are among the unchanged. `flagged`: places in what was written."""
 
     added: int
     changed: int
@@ -136,6 +144,7 @@ class SyncReport:
     moved: int = 0
     kept: int = 0
     reused: int = 0
+    flagged: tuple[Flagged, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

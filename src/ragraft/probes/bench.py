@@ -92,17 +92,34 @@ class Probe:
     version: int = 1
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extra:
+    """A document that a copy gets besides; only `reader`, a user or a group, may see it."""
+
+    document: str
+    data: bytes
+    reader: str
+
+
 @contextlib.contextmanager
-def copied(bench: Bench, folder: Path, *, rules: Sequence[AccessRule] = ()) -> Generator[Context]:
-    """A copy of the project's documents folder and index, with further access rules, synced; it is gone afterwards."""
+def copied(
+    bench: Bench, folder: Path, *, rules: Sequence[AccessRule] = (), more: Sequence[Extra] = ()
+) -> Generator[Context]:
+    """A copy of the project's documents folder and index, with further access rules and documents, synced; it is gone
+    afterwards."""
     context, place = bench.context, folder / COPY
     shutil.rmtree(place, ignore_errors=True)
     for source in find(context.folder, context.config.documents):
         target = place / DOCUMENTS / source.id
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source.path, target)
+    for extra in more:
+        target = place / DOCUMENTS / extra.document
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(extra.data)
+    own = [AccessRule(path=x.document, readers=(x.reader,)) for x in more]
     try:
-        other = context.beside(place, _config(context.config, rules))
+        other = context.beside(place, _config(context.config, (*rules, *own), [x.document for x in more]))
         shutil.copytree(context.space.index, other.space.index)
         stages.sync(other)
         yield other
@@ -110,8 +127,17 @@ def copied(bench: Bench, folder: Path, *, rules: Sequence[AccessRule] = ()) -> G
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _config(config: Config, rules: Sequence[AccessRule]) -> Config:
-    documents = config.documents.model_copy(update={"root": DOCUMENTS, "rules": (*config.documents.rules, *rules)})
+def _config(config: Config, rules: Sequence[AccessRule], added: Sequence[str]) -> Config:
+    before = config.documents
+    documents = before.model_copy(
+        update={
+            "root": DOCUMENTS,
+            "rules": (*before.rules, *rules),
+            "include": (*before.include, *added),
+            # The copy holds what was wanted and nothing else, so that no glob may keep an added document out.
+            "exclude": () if added else before.exclude,
+        }
+    )
     return config.model_copy(update={"documents": documents})
 
 
@@ -146,10 +172,6 @@ def share(bench: Bench, arm: ArmName, hits: Sequence[bool], examples: Sequence[E
     finite = found.low is not None and abs(found.low) <= 1  # one group alone has an infinite interval
     low, high = (found.low, found.high) if finite else (None, None)
     return Reading(arm=arm, value=found.mean, low=low, high=high, n=found.n, reason="" if found.n else empty)
-
-
-def absent(arms: Sequence[ArmName], reason: str) -> tuple[Reading, ...]:
-    return tuple(Reading(arm=arm, value=None, reason=reason) for arm in arms)
 
 
 def said(outcome: Answer | Failure) -> str:

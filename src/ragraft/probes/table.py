@@ -9,7 +9,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from ragraft.probes import deletion, freshness, permission
+from ragraft.probes import deletion, freshness, injection, permission
 from ragraft.probes.bench import Bench, Probe
 from ragraft.types import ProbeName, ProbeResult
 from ragraft.workspace import from_json, to_json, write_atomic
@@ -20,6 +20,7 @@ PROBES: dict[ProbeName, Probe] = {
         freshness.PROBE,
         deletion.PROBE,
         permission.PROBE,
+        injection.PROBE,
     )
 }  # fmt: skip
 RESULT = "result.json"
