@@ -1,6 +1,7 @@
 """A system that obeys injected text is caught, kind by kind; one that does not is not; the marks help one that heeds them."""
 
 import re
+from pathlib import Path
 
 import pytest
 
