@@ -11,11 +11,11 @@ from typing import Literal
 Task = Literal["answer", "classify"]
 ArmName = Literal["base", "quote", "rag", "tuned", "tuned+rag", "raft"]
 SplitName = Literal["train", "dev", "test"]
-ProbeName = Literal["freshness", "deletion", "permission", "injection"]
+ProbeName = Literal["freshness", "deletion", "permission", "injection", "forgetting"]
 Role = Literal["system", "user", "assistant"]
 
 ARMS: tuple[ArmName, ...] = ("base", "quote", "rag", "tuned", "tuned+rag", "raft")
-PROBES: tuple[ProbeName, ...] = ("freshness", "deletion", "permission", "injection")
+PROBES: tuple[ProbeName, ...] = ("freshness", "deletion", "permission", "injection", "forgetting")
 EVERYONE = "everyone"
 
 

@@ -24,10 +24,13 @@ class Careless:
 
     @property
     def index(self):  # type: ignore[no-untyped-def]
-        return self.inner.index
+        return self.inner.pinned().index
+
+    def pinned(self) -> "Careless":
+        return self
 
     def passages(self, requests: Sequence[Request], reader: Reader) -> tuple[tuple[Passage, ...], ...]:
-        return self.inner.passages(requests, Reader(user="root", groups=frozenset({INSIDERS})))
+        return self.inner.pinned().passages(requests, Reader(user="root", groups=frozenset({INSIDERS})))
 
 
 class Forgetful(Planted):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ragraft import stages
 from ragraft.compare import stats
-from ragraft.config import AccessRule, Config
+from ragraft.config import AccessRule, Config, StoreSection
 from ragraft.context import Context
 from ragraft.corpus.sources import find
 from ragraft.probes.facts import Fact, find_facts, told
@@ -109,7 +109,10 @@ def copied(
     afterwards."""
     context, place = bench.context, folder / COPY
     shutil.rmtree(place, ignore_errors=True)
+    indexed = context.index.documents()
     for source in find(context.folder, context.config.documents):
+        if source.id not in indexed:
+            continue  # not readable, or forgotten: a copy brings nothing back
         target = place / DOCUMENTS / source.id
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source.path, target)
@@ -120,7 +123,8 @@ def copied(
     own = [AccessRule(path=x.document, readers=(x.reader,)) for x in more]
     try:
         other = context.beside(place, _config(context.config, (*rules, *own), [x.document for x in more]))
-        shutil.copytree(context.space.index, other.space.index)
+        if context.space.index.is_dir():  # an index elsewhere is made anew here
+            shutil.copytree(context.space.index, other.space.index)
         stages.sync(other)
         yield other
     finally:
@@ -138,7 +142,7 @@ def _config(config: Config, rules: Sequence[AccessRule], added: Sequence[str]) -
             "exclude": () if added else before.exclude,
         }
     )
-    return config.model_copy(update={"documents": documents})
+    return config.model_copy(update={"documents": documents, "store": StoreSection()})
 
 
 def ask(

@@ -1,6 +1,6 @@
 """Deletion: documents go; which arm still tells what stood in them, and whether the store still holds them.
 
-In: a `Bench`. Out: a `ProbeResult`. Deletes from a copy of the documents, syncs the copy, and purges its index.
+In: a `Bench`. Out: a `ProbeResult`. Deletes from a copy of the documents, syncs the copy, then forgets them there for good.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from pathlib import Path
 from ragraft import stages
 from ragraft.context import Context
 from ragraft.evaluate.scorers import holds
+from ragraft.forget import forget
 from ragraft.probes.bench import DOCUMENTS, Bench, Pool, Probe, ask, copied, no_facts, pool, said, share
 from ragraft.probes.facts import Fact, told
-from ragraft.retrieve.index import TABLE
+from ragraft.retrieve import history
 from ragraft.stages import INDEX_ARMS
 from ragraft.types import Answer, ArmName, Failure, ProbeCase, ProbeFigure, ProbeResult, Reading
 
@@ -36,8 +37,8 @@ def run(bench: Bench, folder: Path) -> ProbeResult:
         answers: dict[ArmName, tuple[Answer | Failure, ...]] = {
             arm: _ask(bench, arm, copy, facts) for arm in bench.arms
         }
-        with warnings.catch_warnings(action="ignore"):  # nobody else has this copy open
-            copy.index.purge()
+        with warnings.catch_warnings(action="ignore"):  # of the store: nobody else has this copy open
+            forget(copy, facts.documents)
         erased = _held(copy, needles)
     return ProbeResult(
         probe="deletion",
@@ -45,7 +46,7 @@ def run(bench: Bench, folder: Path) -> ProbeResult:
         figures=(
             _told(bench, facts, answers),
             _store(bench, "held", "deleted documents that the store still holds after a sync", synced, len(needles)),
-            _store(bench, "held_purged", "the same after erasing older versions too", erased, len(needles)),
+            _store(bench, "held_forgotten", "the same after `ragraft forget`", erased, len(needles)),
             _learned(bench, facts.documents),
         ),
         notes=(f"{len(facts.documents)} documents were deleted",),
@@ -72,19 +73,7 @@ def _held(copy: Context, needles: Mapping[str, bytes]) -> frozenset[str]:
     for path in sorted(copy.space.index.rglob("*")):
         data = path.read_bytes() if path.is_file() else b""
         left = {d: n for d, n in left.items() if n not in data}
-    return frozenset(needles.keys() - left.keys()) | (_shown(copy.space.index) & needles.keys())
-
-
-def _shown(index: Path) -> frozenset[str]:
-    """The documents in any version that can be read."""
-    import lancedb
-
-    found: set[str] = set()
-    table = lancedb.connect(str(index)).open_table(TABLE)
-    for version in table.list_versions():
-        table.checkout(version["version"])
-        found |= set(table.search().select(["document"]).to_arrow()["document"].to_pylist())
-    return frozenset(found)
+    return frozenset(needles.keys() - left.keys()) | history.texts_ever(copy.index, needles.keys()).keys()
 
 
 def _ask(bench: Bench, arm: ArmName, copy: Context, facts: Pool) -> tuple[Answer | Failure, ...]:
@@ -150,7 +139,7 @@ PROBE = Probe(
     name="deletion",
     title="Does it still tell what stood in a document that was deleted?",
     needs="examples with must_include facts that one document alone holds",
-    does="deletes such documents from a copy, syncs it, asks, then erases older versions of its index",
+    does="deletes such documents from a copy, syncs it, asks, then runs `forget` on it",
     reports="of the facts that an arm told before: the share it still tells; whether the store's files still hold the text",
     cannot=(
         "A fact that an arm does not tell may still be in its weights: silence is no proof of erasure.",

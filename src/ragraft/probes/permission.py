@@ -125,7 +125,8 @@ PROBE = Probe(
     reports="of the facts that an arm told before: the share told outside (leaks) and the share withheld inside",
     cannot=(
         "The questions are asked plainly: a reader who tries hard may get more out of an adapter than these leaks.",
-        "A tuned arm was trained on all documents that its examples name: for its weights every reader is an insider.",
+        "A tuned arm was trained on all documents that its examples name: for its weights every reader is an insider. What leaks "
+        'here is what `adapters = "refuse"` in [access] holds back, by not letting such a reader ask the arm at all.',
     ),
     run=run,
 )

@@ -9,7 +9,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from ragraft.probes import deletion, freshness, injection, permission
+from ragraft.probes import deletion, forgetting, freshness, injection, permission
 from ragraft.probes.bench import Bench, Probe
 from ragraft.types import ProbeName, ProbeResult
 from ragraft.workspace import from_json, to_json, write_atomic
@@ -21,6 +21,7 @@ PROBES: dict[ProbeName, Probe] = {
         deletion.PROBE,
         permission.PROBE,
         injection.PROBE,
+        forgetting.PROBE,
     )
 }  # fmt: skip
 RESULT = "result.json"
