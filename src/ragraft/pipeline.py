@@ -26,6 +26,7 @@ from ragraft.retrieve import history
 from ragraft.stages import ADAPTER_OF, INDEX_ARMS
 from ragraft.systems import classify
 from ragraft.systems.system import System, answer
+from ragraft.tune import lora
 from ragraft.types import (
     Adapter,
     Answer,
@@ -45,6 +46,7 @@ from ragraft.types import (
     Split,
     SyncPlan,
     SyncReport,
+    TrainingRow,
     TunedArm,
     Version,
 )
@@ -220,7 +222,13 @@ def _bench(context: Context, parts: Split, arms: tuple[ArmName, ...], adapters: 
         found = built[arm]
         return found if found.retriever is None else replace(found, retriever=stages.retriever(where))
 
-    return Bench(context=context, parts=parts, arms=arms, adapters=mine, system=system)
+    def trained(arm: ArmName, rows: Sequence[TrainingRow], folder: Path) -> System:
+        own, dev = (stages.training_rows(context, arm, part) for part in (parts.train, parts.dev))
+        base, config, seed = context.config.models.generator, context.config.tuning, context.config.project.seed
+        adapter = lora.train((*own, *rows), dev, base=base, config=config, seed=seed, folder=folder)
+        return stages.build_system(context, arm, parts, adapter)
+
+    return Bench(context=context, parts=parts, arms=arms, adapters=mine, system=system, trained=trained)
 
 
 # --- arms --------------------------------------------------------------------------------------------------------------

@@ -11,11 +11,11 @@ from typing import Literal
 Task = Literal["answer", "classify"]
 ArmName = Literal["base", "quote", "rag", "tuned", "tuned+rag", "raft"]
 SplitName = Literal["train", "dev", "test"]
-ProbeName = Literal["freshness", "deletion", "permission", "injection", "forgetting"]
+ProbeName = Literal["freshness", "deletion", "permission", "injection", "forgetting", "leakage"]
 Role = Literal["system", "user", "assistant"]
 
 ARMS: tuple[ArmName, ...] = ("base", "quote", "rag", "tuned", "tuned+rag", "raft")
-PROBES: tuple[ProbeName, ...] = ("freshness", "deletion", "permission", "injection", "forgetting")
+PROBES: tuple[ProbeName, ...] = ("freshness", "deletion", "permission", "injection", "forgetting", "leakage")
 EVERYONE = "everyone"
 
 

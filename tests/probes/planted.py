@@ -13,7 +13,7 @@ from ragraft.probes.bench import Bench
 from ragraft.prompting import REFUSAL, cite
 from ragraft.systems.cite import content_words, sentences
 from ragraft.systems.system import System
-from ragraft.types import ArmName, Completion, Failure, ProbeResult, Prompt
+from ragraft.types import ArmName, Completion, Failure, ProbeResult, Prompt, TrainingRow
 
 from ..project import CONFIG, make
 
@@ -71,17 +71,29 @@ class Memory(Planted):
         return self.answers.get(question_of(prompt), REFUSAL)
 
 
+Trained = Callable[[ArmName, Sequence[TrainingRow], Path], System]
+
+
 def bench(
-    folder: Path, systems: Callable[[Context, Bench | None], Mapping[ArmName, Callable[[Context], System]]]
+    folder: Path,
+    systems: Callable[[Context, Bench], Mapping[ArmName, Callable[[Context], System]]],
+    trained: Trained = lambda arm, rows, place: System(arm=arm),
 ) -> Bench:
     """The tiny project, synced and split, with planted arms."""
     context = Context(make(folder, CONFIG))
     stages.sync(context)
     parts = stages.divide(context)
-    made = Bench(context=context, parts=parts, arms=(), adapters={}, system=lambda arm, where: System(arm=arm))
+    made = Bench(
+        context=context, parts=parts, arms=(), adapters={}, system=lambda arm, where: System(arm=arm), trained=trained
+    )
     arms = systems(context, made)
     return Bench(
-        context=context, parts=parts, arms=tuple(arms), adapters={}, system=lambda arm, where: arms[arm](where)
+        context=context,
+        parts=parts,
+        arms=tuple(arms),
+        adapters={},
+        system=lambda arm, where: arms[arm](where),
+        trained=trained,
     )
 
 

@@ -32,6 +32,7 @@ from ragraft.types import (
     Request,
     Split,
     Task,
+    TrainingRow,
 )
 from ragraft.workspace import fingerprint, from_json, to_json, write_atomic
 
@@ -49,6 +50,8 @@ class Bench:
     adapters: Mapping[ArmName, Adapter]
     """By arm: `tuned` and `tuned+rag` have the same one."""
     system: Callable[[ArmName, Context], System]
+    trained: Callable[[ArmName, Sequence[TrainingRow], Path], System]
+    """The arm with an adapter trained on its own rows and further ones, in a folder of the probe."""
 
     @property
     def seed(self) -> int:

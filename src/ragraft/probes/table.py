@@ -9,7 +9,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from ragraft.probes import deletion, forgetting, freshness, injection, permission
+from ragraft.probes import deletion, forgetting, freshness, injection, leakage, permission
 from ragraft.probes.bench import Bench, Probe
 from ragraft.types import ProbeName, ProbeResult
 from ragraft.workspace import from_json, to_json, write_atomic
@@ -22,6 +22,7 @@ PROBES: dict[ProbeName, Probe] = {
         permission.PROBE,
         injection.PROBE,
         forgetting.PROBE,
+        leakage.PROBE,
     )
 }  # fmt: skip
 RESULT = "result.json"
