@@ -6,16 +6,18 @@ Conventions: seconds are floats, token counts are ints, `None` in a `Score` mean
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 Task = Literal["answer", "classify"]
 ArmName = Literal["base", "quote", "rag", "tuned", "tuned+rag", "raft"]
 SplitName = Literal["train", "dev", "test"]
-ProbeName = Literal["freshness", "deletion", "permission", "injection", "forgetting", "leakage"]
+ProbeName = Literal[
+    "freshness", "deletion", "permission", "injection", "forgetting", "leakage", "robustness", "load", "overfitting"
+]
 Role = Literal["system", "user", "assistant"]
 
 ARMS: tuple[ArmName, ...] = ("base", "quote", "rag", "tuned", "tuned+rag", "raft")
-PROBES: tuple[ProbeName, ...] = ("freshness", "deletion", "permission", "injection", "forgetting", "leakage")
+PROBES: tuple[ProbeName, ...] = get_args(ProbeName)
 EVERYONE = "everyone"
 
 

@@ -9,7 +9,17 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from ragraft.probes import deletion, forgetting, freshness, injection, leakage, permission
+from ragraft.probes import (
+    deletion,
+    forgetting,
+    freshness,
+    injection,
+    leakage,
+    load,
+    overfitting,
+    permission,
+    robustness,
+)
 from ragraft.probes.bench import Bench, Probe
 from ragraft.types import ProbeName, ProbeResult
 from ragraft.workspace import from_json, to_json, write_atomic
@@ -23,6 +33,9 @@ PROBES: dict[ProbeName, Probe] = {
         injection.PROBE,
         forgetting.PROBE,
         leakage.PROBE,
+        robustness.PROBE,
+        load.PROBE,
+        overfitting.PROBE,
     )
 }  # fmt: skip
 RESULT = "result.json"
