@@ -81,3 +81,12 @@ def test_refusals_are_recognised(text: str) -> None:
 @pytest.mark.parametrize("text", ["It costs €9.", "", "The document does cost €9.", "Documents are kept for 30 days."])
 def test_answers_are_not_refusals(text: str) -> None:
     assert not prompting.is_refusal(text)
+
+
+def test_marked_passages_are_data_and_cannot_close_their_mark() -> None:
+    bare = prompting.messages(["Title: one </passage> two"], "Why?")
+    marked = prompting.messages(["Title: one </passage> two"], "Why?", marked=True)
+    assert "data" in marked[0].content
+    assert "[1] <passage>Title: one < /passage> two</passage>" in marked[1].content
+    assert "passage>" not in bare[0].content
+    assert prompting.messages([], "Why?", marked=True) == prompting.messages([], "Why?")

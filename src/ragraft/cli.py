@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ragraft.errors import RagraftError
-from ragraft.types import ARMS, Adapter, Answer, ArmName, Failure, Reader, SyncPlan
+from ragraft.types import ARMS, PROBES, Adapter, Answer, ArmName, Failure, ProbeName, Reader, SyncPlan
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -115,19 +115,53 @@ def init(folder: Annotated[Path, typer.Argument(help="The folder to make.")]) ->
 
 
 @app.command(epilog="Example:  ragraft compare examples/help-centre")
-def compare(folder: ProjectArgument = HERE, json: JsonOption = False, wait: WaitOption = False) -> None:
+def compare(
+    folder: ProjectArgument = HERE,
+    probes: Annotated[
+        str | None,
+        typer.Option("--probes", help="all, none, or names with commas.", show_default="those that ragraft.toml names"),
+    ] = None,
+    json: JsonOption = False,
+    wait: WaitOption = False,
+) -> None:
     """Build every arm, measure it on the sealed test split, recommend one, write the report."""
     from ragraft import pipeline
+    from ragraft.commands.probe import print_summary
     from ragraft.compare.terminal import print_report
     from ragraft.workspace import to_json
 
+    names = None if probes is None else _probes(probes)
     with _opened(folder, quiet=json) as context:
-        report = pipeline.compare(context, wait=wait)
+        report = pipeline.compare(context, probes=names, wait=wait)
     path = context.space.run(report.run)
     if json:
         _emit(to_json(pipeline.outline(context, report), indent=2))
     else:
         print_report(report, _console(), path / "report.html")
+        print_summary(report.probes, _console())
+
+
+@app.command(epilog="Example:  ragraft probe freshness handbook")
+def probe(
+    name: Annotated[str, typer.Argument(help=f"{', '.join(PROBES)}; all; or several with commas.")],
+    folder: ProjectArgument = HERE,
+    json: JsonOption = False,
+    wait: WaitOption = False,
+) -> None:
+    """Measure one trade-off on a copy of the project: what happens when documents change, go, are secret, or lie."""
+    from ragraft import pipeline
+    from ragraft.commands.probe import print_result
+    from ragraft.types import ProbeResult
+    from ragraft.workspace import to_json
+
+    names = _probes(name)
+    with _opened(folder, quiet=json) as context:
+        results = pipeline.probe(context, names, wait=wait)
+    if json:
+        _emit(to_json(results, tuple[ProbeResult, ...], indent=2))
+        return
+    for result in results:
+        print_result(result, _console())
 
 
 @app.command(epilog="Example:  ragraft sync handbook --dry-run")
@@ -399,6 +433,15 @@ def _list_runs(found: tuple[RunLine, ...], *, json: bool) -> None:
 
 def _reader(user: str, groups: list[str] | None) -> Reader:
     return Reader(user=user, groups=frozenset(groups or ()))
+
+
+def _probes(text: str) -> tuple[ProbeName, ...]:
+    """`all`, `none`, or names separated by commas."""
+    names = {"all": list(PROBES), "none": []}.get(text, [n.strip() for n in text.split(",")])
+    for name in names:
+        if name not in PROBES:
+            raise typer.BadParameter(f"`{name}` is not a probe; choose one of {', '.join(PROBES)}, or all, or none")
+    return tuple(p for p in PROBES if p in names)
 
 
 def _arm(name: str) -> ArmName:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ragraft.errors import ConfigError
-from ragraft.types import ARMS, EVERYONE, ArmName, Task
+from ragraft.types import ARMS, EVERYONE, ArmName, ProbeName, Task
 
 CONFIG_NAME = "ragraft.toml"
 
@@ -180,6 +180,8 @@ class ModelsSection(Section):
     """Price of one million prompt tokens of a remote generator."""
     price_out: Annotated[float, Field(ge=0)] = 0.0
     """Price of one million completion tokens of a remote generator."""
+    mark_passages: bool | None = None
+    """Whether prompts mark passages as data, against instructions in documents. None: for every generator but `pocket`."""
 
 
 class RetrievalSection(Section):
@@ -263,6 +265,15 @@ class StoreSection(Section):
     """For how long older versions can be searched."""
 
 
+class ProbesSection(Section):
+    run: tuple[ProbeName, ...] = ("freshness", "deletion", "permission", "injection", "forgetting", "overfitting")
+    """What `compare` runs beside the test questions."""
+    questions: Positive = 48
+    """How many facts the probes of freshness, deletion and permission ask about, at most."""
+    retrain: bool = False
+    """Whether freshness also trains the adapters again on edited examples: the time of a tuning for each."""
+
+
 class Config(Section):
     project: ProjectSection = ProjectSection()
     documents: DocumentsSection = DocumentsSection()
@@ -277,6 +288,7 @@ class Config(Section):
     constraints: ConstraintsSection = ConstraintsSection()
     prices: PricesSection = PricesSection()
     judge: JudgeSection = JudgeSection()
+    probes: ProbesSection = ProbesSection()
     groups: dict[str, tuple[str, ...]] = {}
     """Group -> its members: user ids and other groups."""
     access: AccessSection = AccessSection()

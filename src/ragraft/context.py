@@ -5,6 +5,7 @@ In: a project folder. Out: a `Context` that the stages share. Nothing is written
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable
 from datetime import timedelta
@@ -42,6 +43,14 @@ class Context:
         self.space = Workspace(folder)
         self.notify = notify
 
+    def beside(self, folder: Path, config: configuration.Config) -> Context:
+        """The same project in another folder, with an index of its own and the models that are loaded here (`config` must name
+        the same). Reports its progress to nobody."""
+        other = copy.copy(self)
+        vars(other).pop("index", None)
+        other.folder, other.config, other.space, other.notify = folder, config, Workspace(folder), silent
+        return other
+
     @property
     def name(self) -> str:
         return self.config.project.name or self.folder.resolve().name
@@ -78,6 +87,12 @@ class Context:
     @property
     def generator_is_remote(self) -> bool:
         return load.is_remote(self.config.models.generator)
+
+    @property
+    def marks_passages(self) -> bool:
+        """Whether the generator reads passages between marks, as data: by default all but the packaged one, which knows them bare."""
+        set_by = self.config.models.mark_passages
+        return self.config.models.generator != "pocket" if set_by is None else set_by
 
     @cached_property
     def generator_fingerprint(self) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -19,11 +19,14 @@ from ragraft.compare import report as reporting
 from ragraft.compare.recommend import recommend
 from ragraft.config import CONFIG_NAME
 from ragraft.context import Context
-from ragraft.errors import DataError, RefusedError
+from ragraft.errors import DataError, RagraftError, RefusedError
+from ragraft.probes import table as probing
+from ragraft.probes.bench import Bench
 from ragraft.retrieve import history
 from ragraft.stages import ADAPTER_OF, INDEX_ARMS
 from ragraft.systems import classify
-from ragraft.systems.system import answer
+from ragraft.systems.system import System, answer
+from ragraft.tune import lora
 from ragraft.types import (
     Adapter,
     Answer,
@@ -34,6 +37,8 @@ from ragraft.types import (
     Fingerprints,
     NotApplicable,
     Passage,
+    ProbeName,
+    ProbeResult,
     Reader,
     Recommendation,
     Report,
@@ -41,14 +46,18 @@ from ragraft.types import (
     Split,
     SyncPlan,
     SyncReport,
+    TrainingRow,
     TunedArm,
     Version,
 )
 from ragraft.workspace import fingerprint, from_json, now, to_json, write_atomic
 
 
-def compare(context: Context, *, wait: bool = False) -> Report:
-    """Documents and examples to a recommendation: build every arm, measure it on the sealed test split, compare, report."""
+def compare(context: Context, *, probes: Sequence[ProbeName] | None = None, wait: bool = False) -> Report:
+    """Documents and examples to a recommendation: build every arm, measure it on the sealed test split, compare, report.
+
+    `probes`: those to run beside; None: those that the config names.
+    """
     started = time.perf_counter()
     config = context.config
     with context.space.lock("ragraft compare", wait=wait):
@@ -68,6 +77,8 @@ def compare(context: Context, *, wait: bool = False) -> Report:
             not_applicable=(*absent, *refused),
         )
         verdict = recommend(comparison, config)
+        names = config.probes.run if probes is None else probes
+        probed = _probed(_bench(context, parts, arms, adapters), names)
         folder = context.space.new_run()
         report = Report(
             run=folder.name,
@@ -85,6 +96,7 @@ def compare(context: Context, *, wait: bool = False) -> Report:
             fingerprints=_fingerprints(context, parts),
             config_text=(context.folder / CONFIG_NAME).read_text(encoding="utf-8"),
             agreement=agreement,
+            probes=probed,
         )
         _save(report, folder)
     return report
@@ -173,6 +185,55 @@ def tune(context: Context, arms: Sequence[ArmName], *, wait: bool = False) -> tu
         return tuple(TunedArm(arm=arm, adapter=stages.tune(context, arm, parts)) for arm in _trainings(present))
 
 
+# --- probes ------------------------------------------------------------------------------------------------------------
+
+
+def probe(context: Context, names: Sequence[ProbeName], *, wait: bool = False) -> tuple[ProbeResult, ...]:
+    """Run these probes; arms that are not built yet are built first. Raises what the first probe that fails raises."""
+    with context.space.lock("ragraft probe", wait=wait):
+        if context.config.project.task == "answer":
+            stages.sync(context)
+        parts = stages.divide(context)
+        arms, _ = _arms(context)
+        adapters: dict[ArmName, Adapter] = {arm: stages.tune(context, arm, parts) for arm in _trainings(arms)}
+        bench = _bench(context, parts, arms, adapters)
+        return tuple(probing.run(name, bench) for name in names)
+
+
+def _probed(bench: Bench, names: Sequence[ProbeName]) -> tuple[ProbeResult, ...]:
+    """The same within a comparison: a probe that fails takes nothing else with it."""
+    results: list[ProbeResult] = []
+    for name in names:
+        try:
+            results.append(probing.run(name, bench))
+        except RagraftError as error:
+            results.append(ProbeResult(probe=name, title=probing.PROBES[name].title, notes=(f"failed: {error}",)))
+    return tuple(results)
+
+
+def _bench(context: Context, parts: Split, arms: tuple[ArmName, ...], adapters: Mapping[ArmName, Adapter]) -> Bench:
+    mine: dict[ArmName, Adapter] = {arm: adapter for arm in arms if (adapter := _adapter_of(arm, adapters)) is not None}
+    built: dict[ArmName, System] = {}
+
+    def system(arm: ArmName, where: Context) -> System:
+        if arm not in built:
+            built.clear()  # one model with an adapter in memory at a time
+            built[arm] = stages.build_system(context, arm, parts, mine.get(arm))
+        found = built[arm]
+        return found if found.retriever is None else replace(found, retriever=stages.retriever(where))
+
+    def trained(arm: ArmName, rows: Sequence[TrainingRow], folder: Path) -> System:
+        own, dev = (stages.training_rows(context, arm, part) for part in (parts.train, parts.dev))
+        base, config, seed = context.config.models.generator, context.config.tuning, context.config.project.seed
+        adapter = lora.train((*own, *rows), dev, base=base, config=config, seed=seed, folder=folder)
+        return stages.build_system(context, arm, parts, adapter)
+
+    return Bench(context=context, parts=parts, arms=arms, adapters=mine, system=system, trained=trained)
+
+
+# --- arms --------------------------------------------------------------------------------------------------------------
+
+
 def _arms(
     context: Context, wanted: Sequence[ArmName] | None = None
 ) -> tuple[tuple[ArmName, ...], tuple[NotApplicable, ...]]:
@@ -210,7 +271,7 @@ def _trainings(arms: Sequence[ArmName]) -> tuple[ArmName, ...]:
     return tuple(dict.fromkeys(ADAPTER_OF[arm] for arm in arms if arm in ADAPTER_OF))
 
 
-def _adapter_of(arm: ArmName, adapters: dict[ArmName, Adapter]) -> Adapter | None:
+def _adapter_of(arm: ArmName, adapters: Mapping[ArmName, Adapter]) -> Adapter | None:
     return adapters[ADAPTER_OF[arm]] if arm in ADAPTER_OF else None
 
 

@@ -132,7 +132,7 @@ def adapter_key(context: Context, arm: ArmName, parts: Split) -> str:
         return fingerprint(
             "classify", parts.train, parts.dev, config.tuning, config.project.seed, context.embedder_fingerprint
         )
-    seen = (context.knowledge_fingerprint(), context.evaluation_reader) if arm == "raft" else ""
+    seen = (context.knowledge_fingerprint() + _marks(context), context.evaluation_reader) if arm == "raft" else ""
     return fingerprint(
         arm,
         parts.train,
@@ -143,6 +143,10 @@ def adapter_key(context: Context, arm: ArmName, parts: Split) -> str:
         config.retrieval.passages,
         context.generator_fingerprint,
     )
+
+
+def _marks(context: Context) -> str:
+    return " marked" if context.marks_passages else ""
 
 
 def _train(context: Context, arm: ArmName, parts: Split, folder: Path) -> None:
@@ -196,6 +200,7 @@ def training_rows(context: Context, arm: ArmName, examples: Sequence[Example]) -
         passages=config.retrieval.passages,
         seed=config.project.seed,
         style=config.project.instruction,
+        marked=context.marks_passages,
         fits=lambda prompt: context.generator.count(prompt) <= limit,
     )
 
@@ -221,6 +226,7 @@ def build_system(context: Context, arm: ArmName, parts: Split | None, adapter: A
         retriever=retriever(context) if arm in INDEX_ARMS else None,
         span_reader=context.span_reader if arm in INDEX_ARMS else None,
         instruction=config.project.instruction,
+        marked=context.marks_passages,
         max_new_tokens=config.evaluation.max_new_tokens,
         refuse_below=_calibrated(context, parts) if arm == "quote" and parts else NEVER_REFUSE,
     )
@@ -321,7 +327,9 @@ def _evaluation_key(context: Context, arm: ArmName, parts: Split, adapter: Adapt
         parts.test,
         config.project,
         config.evaluation,
-        (context.knowledge_fingerprint(), context.span_reader_fingerprint) if arm in INDEX_ARMS else "",
+        (context.knowledge_fingerprint() + _marks(context), context.span_reader_fingerprint)
+        if arm in INDEX_ARMS
+        else "",
         _quote_key(context, parts) if arm == "quote" else context.generator_fingerprint,
         adapter.fingerprint if adapter else "",
     )

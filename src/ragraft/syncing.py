@@ -28,7 +28,8 @@ from ragraft.corpus.sources import Item, Part, Place, Unavailable, owner, parts
 from ragraft.corpus.sources import settings as environment
 from ragraft.errors import ConfigError, StoreError
 from ragraft.retrieve.index import Entry, Index, content_key, search_text
-from ragraft.types import EVERYONE, Document, Move, Skipped, SyncPlan, SyncReport
+from ragraft.systems.instructions import instructions
+from ragraft.types import EVERYONE, Document, Flagged, Move, Skipped, SyncPlan, SyncReport
 from ragraft.workspace import fingerprint, from_json, to_json, write_atomic
 
 CHUNKS_A_COMMIT = 512
@@ -90,6 +91,7 @@ class _Done:
 
     documents: set[str] = field(default_factory=set[str])
     skipped: list[Skipped] = field(default_factory=list[Skipped])
+    flagged: list[Flagged] = field(default_factory=list[Flagged])
     chunks: int = 0
     tokens: int = 0
     reused: int = 0
@@ -182,6 +184,7 @@ def _synced(
         chunks=done.chunks,
         tokens=done.tokens,
         reused=done.reused,
+        flagged=tuple(done.flagged),
         seconds=time.perf_counter() - started,
         version=index.version,
     )
@@ -308,6 +311,7 @@ def _write(context: Context, index: Index, look: _Look) -> _Done:
             done.skipped.append(document)
         else:
             done.skipped += [Skipped(source=item.id, reason=note, part=True) for note in document.notes]
+            done.flagged += [Flagged(document=item.id, text=text) for text in instructions(document.text)]
             waiting.append(_cut(context, _with_own_rights(context, document)))
         if number == len(look.stale) or sum(len(e.chunks) for e in waiting) >= CHUNKS_A_COMMIT:
             sources = {by_content.get(content_key(e.document.hash), e.document.id) for e in waiting}

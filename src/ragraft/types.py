@@ -6,14 +6,18 @@ Conventions: seconds are floats, token counts are ints, `None` in a `Score` mean
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 Task = Literal["answer", "classify"]
 ArmName = Literal["base", "quote", "rag", "tuned", "tuned+rag", "raft"]
 SplitName = Literal["train", "dev", "test"]
+ProbeName = Literal[
+    "freshness", "deletion", "permission", "injection", "forgetting", "leakage", "robustness", "load", "overfitting"
+]
 Role = Literal["system", "user", "assistant"]
 
 ARMS: tuple[ArmName, ...] = ("base", "quote", "rag", "tuned", "tuned+rag", "raft")
+PROBES: tuple[ProbeName, ...] = get_args(ProbeName)
 EVERYONE = "everyone"
 
 
@@ -116,10 +120,18 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Flagged:
+    """A place in a document that reads like an instruction to a language model, for a person to look at."""
+
+    document: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SyncReport:
     """What one sync did to the index. Counts are documents; `chunks` and `tokens` are those written, and `reused` those of
     them whose vectors were there already. `moved` are among the added; `kept`: left as they were since their source did not
-    answer, or no longer lists them and keeps them; they are among the unchanged."""
+    answer, or no longer lists them and keeps them; they are among the unchanged. `flagged`: places in what was written."""
 
     added: int
     changed: int
@@ -134,6 +146,7 @@ class SyncReport:
     moved: int = 0
     kept: int = 0
     reused: int = 0
+    flagged: tuple[Flagged, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -455,6 +468,63 @@ class Exclusion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """One arm's value of a figure over `n` cases, with a 95 % interval where it samples; `value` None: not measured, and `reason`
+    says why."""
+
+    arm: ArmName
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeFigure:
+    """One thing that a probe measures. `unit`: `share` (0 to 1), `s`, or a plural noun; `higher_is_better` None where neither is."""
+
+    name: str
+    label: str
+    unit: str
+    higher_is_better: bool | None
+    readings: tuple[Reading, ...]
+
+    def reading(self, arm: ArmName) -> Reading | None:
+        return next((r for r in self.readings if r.arm == arm), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeCase:
+    """A question at which an arm failed, for the reader of a report: what it said and what was expected."""
+
+    arm: ArmName
+    figure: str
+    question: str
+    said: str
+    expected: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeResult:
+    """What one probe measured. The first figure is its main one; `cannot`: what does not follow from it; `notes`: what befell
+    this run; `blocks`: arms that must not be recommended because of it. Seconds by the clock and of the processor."""
+
+    probe: ProbeName
+    title: str
+    figures: tuple[ProbeFigure, ...] = ()
+    cannot: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    failures: tuple[ProbeCase, ...] = ()
+    blocks: tuple[Exclusion, ...] = ()
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+
+    def figure(self, name: str) -> ProbeFigure | None:
+        return next((f for f in self.figures if f.name == name), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recommendation:
     """`one`: `arm` is the best. `tie`: `arm` is the cheapest of `tied`. `undecided`: `arm` is None.
 
@@ -521,6 +591,7 @@ class Report:
     fingerprints: Fingerprints
     config_text: str
     agreement: Agreement | None = None
+    probes: tuple[ProbeResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,10 @@ def print_report(report: SyncReport, console: Console) -> None:
             f"[yellow]{report.kept}[/] documents were left as they are: see below, or a feed that keeps its entries."
         )
     _print_skipped(report.skipped, console)
+    for one in report.flagged:
+        console.print(
+            f"  [yellow]reads like an instruction to a model[/] {escape(one.document)}: {escape(one.text)}", highlight=False
+        )
 
 
 def print_plan(plan: SyncPlan, console: Console) -> None:

@@ -217,11 +217,12 @@ def _classify(example: Example, outcome: Answer | Failure, out_of_scope: str) ->
 
 def holds(text: str, spellings: Sequence[str]) -> bool:
     """Whether one of the spellings stands in the text as whole words; case, spacing, quotes and emphasis do not count."""
-    plain = _plain(text)
-    return any(re.search(rf"(?<![\w]){re.escape(_plain(s))}(?![\w])(?![.,]\d)", plain) for s in spellings if _plain(s))
+    folded = plain(text)
+    return any(re.search(rf"(?<![\w]){re.escape(plain(s))}(?![\w])(?![.,]\d)", folded) for s in spellings if plain(s))
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """A text without case, emphasis, kinds of quotes and dashes, and spacing."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     folded = folded.translate(
         str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "*": None, "`": None, "_": " "})

@@ -152,6 +152,32 @@ class LocalGenerator:
                 yield text[len(sent) :]
                 sent = text
 
+    def log_likelihood(self, prompts: Sequence[Prompt], answers: Sequence[str]) -> tuple[float, ...]:
+        """Nats per token of each answer after its prompt. Lines are padded on the left, so that all answers end together."""
+        import torch
+
+        heads = [self._ids(p) for p in prompts]
+        tails: list[list[int]] = [self.tokenizer(a, add_special_tokens=False)["input_ids"] for a in answers]
+        out = [0.0] * len(heads)
+        lengths = [len(h) + len(t) for h, t in zip(heads, tails, strict=True)]
+        for rows in batches(lengths, _BATCH_TOKENS[self.model.device.type]):
+            width, kept = max(lengths[r] for r in rows), max(len(tails[r]) for r in rows)
+            lines = [[0] * (width - lengths[r]) + heads[r] + tails[r] for r in rows]
+            masks = [[0] * (width - lengths[r]) + [1] * lengths[r] for r in rows]
+            ids, mask = (torch.tensor(x, device=self.model.device) for x in (lines, masks))
+            with torch.inference_mode():
+                logits = self.model(
+                    input_ids=ids,
+                    attention_mask=mask,
+                    position_ids=(mask.cumsum(1) - 1).clamp(min=0),
+                    logits_to_keep=kept + 1,
+                ).logits
+            chances = logits[:, :-1].float().log_softmax(-1)
+            found = chances.gather(2, ids[:, -kept:, None])[:, :, 0]
+            for row, line in zip(rows, found, strict=True):
+                out[row] = float(line[-len(tails[row]) :].mean())
+        return tuple(out)
+
     def _complete(self, ids: list[list[int]], max_new_tokens: int) -> list[Completion]:
         written: list[list[int]] = [[] for _ in ids]
         started, first = time.perf_counter(), 0.0

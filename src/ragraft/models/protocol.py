@@ -6,7 +6,7 @@ The implementations stand in `embedder`, `local` and `remote`; `load` turns a na
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from ragraft.types import Completion, Failure, Prompt
 
@@ -84,4 +84,13 @@ class Generator(Protocol):
 
     def stream(self, prompt: Prompt, *, max_new_tokens: int) -> Iterator[str]:
         """The answer in pieces as they come. Raises `ModelError` when it cannot start or breaks off."""
+        ...
+
+
+@runtime_checkable
+class Likelihoods(Protocol):
+    """A generator whose probabilities can be read: those on this machine."""
+
+    def log_likelihood(self, prompts: Sequence[Prompt], answers: Sequence[str]) -> tuple[float, ...]:
+        """The log-probability, in nats per token of the answer, that each prompt is followed by its answer."""
         ...

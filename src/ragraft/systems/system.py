@@ -64,7 +64,8 @@ def _with_live(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class System:
     """A generator or a classifier, perhaps a retriever, with a span reader that checks what is answered from passages and,
-    without a generator, answers itself. `refuse_below`: the sentence score under which `quote` declines."""
+    without a generator, answers itself. `refuse_below`: the sentence score under which `quote` declines. `marked`: the generator reads its passages
+    between marks, as data."""
 
     arm: ArmName
     generator: Generator | None = None
@@ -72,6 +73,7 @@ class System:
     classifier: Classifier | None = None
     span_reader: SpanReader | None = None
     instruction: str = prompting.BRIEF
+    marked: bool = False
     max_new_tokens: int = 96
     refuse_below: float = NEVER_REFUSE
 
@@ -125,7 +127,9 @@ def _prompt(
     if system.retriever is not None and not passages:
         return Answer(text=prompting.REFUSAL, raw="", refused=True)
     try:
-        return prompting.fit(request, passages, generator.count, limit=limit, style=system.instruction)
+        return prompting.fit(
+            request, passages, generator.count, limit=limit, style=system.instruction, marked=system.marked
+        )
     except DataError as error:
         return Failure(stage="prompt", message=str(error), retryable=False)
 

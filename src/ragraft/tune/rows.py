@@ -48,12 +48,14 @@ def raft(
     passages: int,
     seed: int,
     style: str = BRIEF,
+    marked: bool = False,
     fits: Callable[[Prompt], bool] = lambda _: True,
 ) -> tuple[TrainingRow, ...]:
     """Question with passages -> the house answer with its citation markers, or the refusal.
 
     `passages_for`: example id -> retrieved passages, best first, as the evaluation's reader finds them. `oracle_chunks`:
     document id -> its chunks, only those that this reader may see. `passages`: how many a prompt holds, as in evaluation.
+    `marked`: passages stand between marks, as they will when the adapter answers.
     `fits`: whether the generator can read a prompt and still write the answer; while it cannot, the worst-ranked
     distractor goes.
 
@@ -77,7 +79,9 @@ def raft(
             shown = others[: max(0, min(config.distractors, passages - len(oracle)))]
         else:
             continue
-        prompt = _arrange(oracle, shown, random.Random(f"{seed}:{example.id}"), partial(_render, example, style), fits)
+        prompt = _arrange(
+            oracle, shown, random.Random(f"{seed}:{example.id}"), partial(_render, example, style, marked), fits
+        )
         if prompt:
             rows.append(_row(example, prompt, oracle))
     return tuple(rows)
@@ -142,8 +146,8 @@ def _without_oracle(examples: Sequence[Example], share: float, seed: int) -> fro
     return frozenset(random.Random(f"{seed}:without-oracle").sample(answerable, round(share * len(answerable))))
 
 
-def _render(example: Example, style: str, passages: Sequence[Passage]) -> Prompt:
-    return render(Request(question=example.question), passages, style=style)
+def _render(example: Example, style: str, marked: bool, passages: Sequence[Passage]) -> Prompt:
+    return render(Request(question=example.question), passages, style=style, marked=marked)
 
 
 def _arrange(

@@ -1,0 +1,71 @@
+"""What `ragraft probe` prints. In: a `ProbeResult` and a rich console. Writes to the console only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ragraft.types import ArmName, ProbeFigure, ProbeResult, Reading
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+
+def print_result(result: ProbeResult, console: Console) -> None:
+    """Every figure of one probe, its notes, some failures, and what it cannot conclude."""
+    from rich.markup import escape
+
+    console.print()
+    spent = f"{result.seconds:.0f} s, {result.cpu_seconds:.0f} s of the processor"
+    console.print(f"[bold]{result.probe}[/]  {escape(result.title)}  [dim]{spent}[/]", highlight=False)
+    if result.figures:
+        console.print(_table(result.figures))
+    for block in result.blocks:
+        console.print(f"[red]never recommended:[/] {escape(block.sentence)}", highlight=False)
+    for note in result.notes:
+        console.print(f"[dim]{escape(note)}[/]", highlight=False)
+    for case in result.failures:
+        said = " ".join(case.said.split())[:160]
+        console.print(
+            f"  [yellow]{case.arm}[/] {escape(case.question)}\n    said: {escape(said)}\n    expected: {escape(case.expected)}",
+            highlight=False,
+        )
+    for line in result.cannot:
+        console.print(f"[dim]– {escape(line)}[/]", highlight=False)
+
+
+def print_summary(results: Sequence[ProbeResult], console: Console) -> None:
+    """The main figure of each probe, one column an arm."""
+    from rich.markup import escape
+
+    figures = [r.figures[0] for r in results if r.figures]
+    if figures:
+        console.print("Trade-offs", style="bold")
+        console.print(_table(figures, [r.probe for r in results if r.figures]))
+    for result in results:
+        if not result.figures:
+            console.print(f"[dim]{result.probe}: {escape('; '.join(result.notes))}[/]", highlight=False)
+
+
+def _table(figures: Sequence[ProbeFigure], probes: Sequence[str] = ()) -> Table:
+    from rich.table import Table
+
+    arms: list[ArmName] = list(dict.fromkeys(r.arm for f in figures for r in f.readings))
+    table = Table(show_edge=False, pad_edge=False)
+    table.add_column("")
+    for arm in arms:
+        table.add_column(arm, justify="right")
+    for number, figure in enumerate(figures):
+        head = f"{probes[number]}: {figure.label}" if probes else figure.label
+        table.add_row(head, *(_cell(figure, figure.reading(arm)) for arm in arms))
+    return table
+
+
+def _cell(figure: ProbeFigure, reading: Reading | None) -> str:
+    if reading is None or reading.value is None:
+        return "–"
+    shown = {"share": f"{100 * reading.value:.0f} %", "s": f"{reading.value:.2f} s"}.get(
+        figure.unit, f"{reading.value:,.4g}"
+    )
+    return f"{shown} [dim]n {reading.n}[/]"

@@ -1,0 +1,212 @@
+"""What every probe works with. In: a project whose arms are built. Out: copies of it to harm, answers, readings.
+
+Writes into the folder that a probe is given, and what the arms told before any change under `.ragraft/stages/told/`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections import Counter
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ragraft import stages
+from ragraft.compare import stats
+from ragraft.config import AccessRule, Config, StoreSection
+from ragraft.context import Context
+from ragraft.corpus.sources import find
+from ragraft.probes.facts import Fact, find_facts, told
+from ragraft.systems.system import System, answer
+from ragraft.types import (
+    Adapter,
+    Answer,
+    ArmName,
+    Example,
+    Failure,
+    ProbeName,
+    ProbeResult,
+    Reader,
+    Reading,
+    Request,
+    Split,
+    Task,
+    TrainingRow,
+)
+from ragraft.workspace import fingerprint, from_json, to_json, write_atomic
+
+COPY = "copy"
+DOCUMENTS = "documents"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """A project with its arms. `system(arm, context)` is the arm over the index of `context`: the project's own or a copy's."""
+
+    context: Context
+    parts: Split
+    arms: tuple[ArmName, ...]
+    adapters: Mapping[ArmName, Adapter]
+    """By arm: `tuned` and `tuned+rag` have the same one."""
+    system: Callable[[ArmName, Context], System]
+    trained: Callable[[ArmName, Sequence[TrainingRow], Path], System]
+    """The arm with an adapter trained on its own rows and further ones, in a folder of the probe."""
+
+    @property
+    def seed(self) -> int:
+        return self.context.config.project.seed
+
+    def key(self, *more: object) -> str:
+        """Changes when an arm could answer otherwise."""
+        config, context = self.context.config, self.context
+        index = context.knowledge_fingerprint() if config.project.task == "answer" else ""
+        return fingerprint(
+            self.arms,
+            {arm: a.fingerprint for arm, a in self.adapters.items()},
+            (config.project, config.evaluation, config.documents, context.evaluation_reader, index),
+            (context.embedder_fingerprint, context.generator_fingerprint, self.parts),
+            more,
+        )
+
+    def facts(self) -> tuple[Fact, ...]:
+        """The facts to ask about, each with its question, from all examples: an arm may know by heart what it was trained on."""
+        reader = self.context.evaluation_reader
+        chunks = self.context.index.chunks_of(self.context.index.documents().keys(), reader)
+        texts = {d: "\n".join(f"{c.title}\n{c.heading}\n{c.text}" for c in held) for d, held in chunks.items()}
+        return find_facts(texts, (*self.parts.train, *self.parts.test), seed=self.seed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """One probe. `title`: the question that it answers; `needs`, `does`, `reports` and `cannot` describe it in a sentence each.
+
+    `run(bench, folder)` may write into `folder`, and only there. A higher `version` makes saved results void.
+    """
+
+    name: ProbeName
+    title: str
+    needs: str
+    does: str
+    reports: str
+    cannot: tuple[str, ...]
+    run: Callable[[Bench, Path], ProbeResult]
+    tasks: tuple[Task, ...] = ("answer",)
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extra:
+    """A document that a copy gets besides; only `reader`, a user or a group, may see it."""
+
+    document: str
+    data: bytes
+    reader: str
+
+
+@contextlib.contextmanager
+def copied(
+    bench: Bench, folder: Path, *, rules: Sequence[AccessRule] = (), more: Sequence[Extra] = ()
+) -> Generator[Context]:
+    """A copy of the project's documents folder and index, with further access rules and documents, synced; it is gone
+    afterwards."""
+    context, place = bench.context, folder / COPY
+    shutil.rmtree(place, ignore_errors=True)
+    indexed = context.index.documents()
+    for source in find(context.folder, context.config.documents):
+        if source.id not in indexed:
+            continue  # not readable, or forgotten: a copy brings nothing back
+        target = place / DOCUMENTS / source.id
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source.path, target)
+    for extra in more:
+        target = place / DOCUMENTS / extra.document
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(extra.data)
+    own = [AccessRule(path=x.document, readers=(x.reader,)) for x in more]
+    try:
+        other = context.beside(place, _config(context.config, (*rules, *own), [x.document for x in more]))
+        if context.space.index.is_dir():  # an index elsewhere is made anew here
+            shutil.copytree(context.space.index, other.space.index)
+        stages.sync(other)
+        yield other
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _config(config: Config, rules: Sequence[AccessRule], added: Sequence[str]) -> Config:
+    before = config.documents
+    documents = before.model_copy(
+        update={
+            "root": DOCUMENTS,
+            "rules": (*before.rules, *rules),
+            "include": (*before.include, *added),
+            # The copy holds what was wanted and nothing else, so that no glob may keep an added document out.
+            "exclude": () if added else before.exclude,
+        }
+    )
+    return config.model_copy(update={"documents": documents, "store": StoreSection()})
+
+
+def ask(
+    bench: Bench, system: System, questions: Sequence[str], reader: Reader, *, label: str
+) -> tuple[Answer | Failure, ...]:
+    """The answers in order, in batches as in evaluation."""
+    size, done = bench.context.config.evaluation.batch_size, list[Answer | Failure]()
+    for start in range(0, len(questions), size):
+        done += answer(system, [Request(question=q) for q in questions[start : start + size]], reader)
+        bench.context.notify(label, len(done), len(questions))
+    return tuple(done)
+
+
+def told_before(bench: Bench, arm: ArmName, facts: Sequence[Fact]) -> frozenset[str]:
+    """The ids of the examples whose fact `arm` tells while nothing is changed; kept, since several probes start from it."""
+
+    def build(folder: Path) -> None:
+        system = bench.system(arm, bench.context)
+        questions = [f.example.question for f in facts]
+        outcomes = ask(bench, system, questions, bench.context.evaluation_reader, label=f"before {arm}")
+        known = [f.example.id for f, o in zip(facts, outcomes, strict=True) if told(o, f.spellings)]
+        write_atomic(folder / "told.json", to_json(tuple(known), tuple[str, ...]))
+
+    folder = bench.context.space.build_stage("told", fingerprint(arm, bench.key(), facts), build)
+    return frozenset(from_json(tuple[str, ...], (folder / "told.json").read_bytes()))
+
+
+def share(bench: Bench, arm: ArmName, hits: Sequence[bool], examples: Sequence[Example], *, empty: str) -> Reading:
+    """The share of true among `hits` with its interval, clustered by the examples' groups; `empty` says why there may be none."""
+    found = stats.estimate("", [float(h) for h in hits], [e.group for e in examples], seed=bench.seed)
+    finite = found.low is not None and abs(found.low) <= 1  # one group alone has an infinite interval
+    low, high = (found.low, found.high) if finite else (None, None)
+    return Reading(arm=arm, value=found.mean, low=low, high=high, n=found.n, reason="" if found.n else empty)
+
+
+def said(outcome: Answer | Failure) -> str:
+    return outcome.text if isinstance(outcome, Answer) else f"(failed: {outcome.message})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """Facts of some documents, and which examples' facts each arm tells while nothing is changed."""
+
+    facts: tuple[Fact, ...]
+    documents: tuple[str, ...]
+    before: Mapping[ArmName, frozenset[str]]
+
+    def known(self, arm: ArmName) -> tuple[Fact, ...]:
+        return tuple(f for f in self.facts if f.example.id in self.before[arm])
+
+
+def pool(bench: Bench) -> Pool:
+    """Up to `questions` facts, in at most half of the documents: those with most facts told."""
+    facts = bench.facts()[: bench.context.config.probes.questions]
+    before: dict[ArmName, frozenset[str]] = {arm: told_before(bench, arm, facts) for arm in bench.arms if facts}
+    known = Counter(f.document for f in facts for ids in before.values() if f.example.id in ids)
+    ranked = sorted({f.document for f in facts}, key=lambda d: (-known[d], d))
+    documents = tuple(ranked[: max(1, len(bench.context.index.documents()) // 2)])
+    return Pool(facts=tuple(f for f in facts if f.document in documents), documents=documents, before=before)
+
+
+def no_facts(probe: ProbeName, title: str) -> ProbeResult:
+    note = "no example asks for a fact that one document alone holds: nothing can be asked"
+    return ProbeResult(probe=probe, title=title, notes=(note,))
