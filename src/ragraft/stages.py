@@ -25,7 +25,7 @@ from ragraft.evaluate.scorers import Evidence, score
 from ragraft.models import load
 from ragraft.retrieve import history
 from ragraft.systems import classify
-from ragraft.systems.quote import NEVER_REFUSE, best_quotes, calibrate
+from ragraft.systems.quote import FALSE_REFUSALS, NEVER_REFUSE, best_quotes, calibrate
 from ragraft.systems.system import Retriever, System
 from ragraft.tune import encoder, lora, rows
 from ragraft.types import (
@@ -272,7 +272,11 @@ def _calibrated(context: Context, parts: Split) -> float:
 
 def _quote_key(context: Context, parts: Split) -> str:
     return fingerprint(
-        parts.dev, context.knowledge_fingerprint(), context.span_reader_fingerprint, context.evaluation_reader
+        parts.dev,
+        context.knowledge_fingerprint(),
+        context.span_reader_fingerprint,
+        FALSE_REFUSALS,
+        context.evaluation_reader,
     )
 
 

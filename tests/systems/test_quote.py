@@ -68,13 +68,14 @@ def test_a_question_without_passages_has_no_quote(span_reader: span.SpanReader) 
 @pytest.mark.parametrize(
     ("scores", "answerable", "expected"),
     [
+        ((*(n / 100 for n in range(20, 40)), 0.1), (*[True] * 20, False), 0.22),
         ((0.9, 0.8, 0.3, 0.2), (True, True, False, False), 0.8),
-        ((0.9, 0.2, 0.5, 0.1), (True, True, False, False), 0.2),
         ((0.9, 0.8), (True, True), NEVER_REFUSE),
+        ((0.9, 0.8), (False, False), NEVER_REFUSE),
         ((), (), NEVER_REFUSE),
     ],
 )
-def test_the_threshold_parts_answerable_from_unanswerable(
+def test_the_threshold_refuses_a_tenth_of_what_can_be_answered(
     scores: Sequence[float], answerable: Sequence[bool], expected: float
 ) -> None:
-    assert calibrate(scores, answerable) == expected
+    assert calibrate(scores, answerable) == pytest.approx(expected)
