@@ -23,6 +23,9 @@ max_new_tokens = 16
 
 [tuning]
 epochs = 1
+
+[probes]
+run = []
 """
 
 

@@ -192,10 +192,11 @@ def probe(context: Context, names: Sequence[ProbeName], *, wait: bool = False) -
     """Run these probes; arms that are not built yet are built first. Raises what the first probe that fails raises."""
     with context.space.lock("ragraft probe", wait=wait):
         if context.config.project.task == "answer":
-            stages.sync(context)
+            syncing.sync(context)
         parts = stages.divide(context)
         arms, _ = _arms(context)
         adapters: dict[ArmName, Adapter] = {arm: stages.tune(context, arm, parts) for arm in _trainings(arms)}
+        arms, _, _ = _open_arms(context, arms, adapters)
         bench = _bench(context, parts, arms, adapters)
         return tuple(probing.run(name, bench) for name in names)
 

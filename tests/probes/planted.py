@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ragraft import stages
+from ragraft import stages, syncing
 from ragraft.context import Context
 from ragraft.models.protocol import Generator
 from ragraft.probes.bench import Bench
@@ -81,7 +81,7 @@ def bench(
 ) -> Bench:
     """The tiny project, synced and split, with planted arms."""
     context = Context(make(folder, CONFIG))
-    stages.sync(context)
+    syncing.sync(context)
     parts = stages.divide(context)
     made = Bench(
         context=context, parts=parts, arms=(), adapters={}, system=lambda arm, where: System(arm=arm), trained=trained

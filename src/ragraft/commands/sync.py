@@ -31,7 +31,8 @@ def print_report(report: SyncReport, console: Console) -> None:
     _print_skipped(report.skipped, console)
     for one in report.flagged:
         console.print(
-            f"  [yellow]reads like an instruction to a model[/] {escape(one.document)}: {escape(one.text)}", highlight=False
+            f"  [yellow]reads like an instruction to a model[/] {escape(one.document)}: {escape(one.text)}",
+            highlight=False,
         )
 
 

@@ -10,13 +10,13 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from ragraft import stages
+from ragraft import syncing
 from ragraft.compare import stats
 from ragraft.config import AccessRule, Config, StoreSection
 from ragraft.context import Context
-from ragraft.corpus.sources import find
+from ragraft.corpus.sources import owner
 from ragraft.probes.facts import Fact, find_facts, told
 from ragraft.systems.system import System, answer
 from ragraft.types import (
@@ -112,13 +112,7 @@ def copied(
     afterwards."""
     context, place = bench.context, folder / COPY
     shutil.rmtree(place, ignore_errors=True)
-    indexed = context.index.documents()
-    for source in find(context.folder, context.config.documents):
-        if source.id not in indexed:
-            continue  # not readable, or forgotten: a copy brings nothing back
-        target = place / DOCUMENTS / source.id
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source.path, target)
+    _copy_files(context, place / DOCUMENTS)
     for extra in more:
         target = place / DOCUMENTS / extra.document
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -128,10 +122,27 @@ def copied(
         other = context.beside(place, _config(context.config, (*rules, *own), [x.document for x in more]))
         if context.space.index.is_dir():  # an index elsewhere is made anew here
             shutil.copytree(context.space.index, other.space.index)
-        stages.sync(other)
+        sync_copy(other)
         yield other
     finally:
         shutil.rmtree(place, ignore_errors=True)
+
+
+def sync_copy(copy: Context) -> None:
+    """Bring a copy up to date with its own documents folder; what came from other sources stays as it was."""
+    syncing.sync(copy, only=("",))
+
+
+def _copy_files(context: Context, target: Path) -> None:
+    """The files of the documents folder that the index knows; a copy brings nothing back that is not readable, or forgotten."""
+    root = context.folder / context.config.documents.root
+    for document in context.index.documents():
+        parts = [] if owner(document, context.config) else [document, *map(str, PurePosixPath(document).parents)]
+        if name := next(
+            (p for p in parts if (root / p).is_file()), None
+        ):  # a part of an archive has the archive's name in its own
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(root / name, target / name)
 
 
 def _config(config: Config, rules: Sequence[AccessRule], added: Sequence[str]) -> Config:

@@ -9,11 +9,10 @@ import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ragraft import stages
 from ragraft.context import Context
 from ragraft.evaluate.scorers import holds
 from ragraft.forget import forget
-from ragraft.probes.bench import DOCUMENTS, Bench, Pool, Probe, ask, copied, no_facts, pool, said, share
+from ragraft.probes.bench import DOCUMENTS, Bench, Pool, Probe, ask, copied, no_facts, pool, said, share, sync_copy
 from ragraft.probes.facts import Fact, told
 from ragraft.retrieve import history
 from ragraft.stages import INDEX_ARMS
@@ -32,7 +31,7 @@ def run(bench: Bench, folder: Path) -> ProbeResult:
         needles = _needles(copy, facts.facts)
         for document in facts.documents:
             (copy.folder / DOCUMENTS / document).unlink(missing_ok=True)
-        stages.sync(copy)
+        sync_copy(copy)
         synced = _held(copy, needles)
         answers: dict[ArmName, tuple[Answer | Failure, ...]] = {
             arm: _ask(bench, arm, copy, facts) for arm in bench.arms

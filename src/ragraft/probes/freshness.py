@@ -15,7 +15,7 @@ from pathlib import Path
 from ragraft import stages
 from ragraft.context import Context
 from ragraft.evaluate.scorers import holds, plain
-from ragraft.probes.bench import DOCUMENTS, Bench, Probe, ask, copied, said, share, told_before
+from ragraft.probes.bench import DOCUMENTS, Bench, Probe, ask, copied, said, share, sync_copy, told_before
 from ragraft.probes.facts import Fact, changed, editable, rewritten, told
 from ragraft.stages import ADAPTER_OF
 from ragraft.systems.system import System, answer
@@ -116,18 +116,14 @@ def _edit(
     for n, draft in enumerate(alone, start=1):
         _rewrite(copy, [draft])
         started = time.perf_counter()
-        _sync(copy)
+        sync_copy(copy)
         timed.append(replace(draft, sync=time.perf_counter() - started))
         bench.context.notify("edit and sync", n, len(alone) + 1)
     others = [d for d in drafts if d not in alone]
     _rewrite(copy, others)
-    _sync(copy)
+    sync_copy(copy)
     bench.context.notify("edit and sync", len(alone) + 1, len(alone) + 1)
     return tuple(edit for edit in (*timed, *others) if _arrived(copy, edit))
-
-
-def _sync(copy: Context) -> None:
-    stages.sync(copy)
 
 
 def _rewrite(copy: Context, edits: Sequence[Edit]) -> None:
