@@ -68,6 +68,7 @@ embedder = "minilm"              # or hf:NAME_OR_PATH, openai:MODEL
 generator = "pocket"             # or hf:NAME_OR_PATH, openai:MODEL, http://HOST/v1#MODEL
 # price_in = 0.0                 # of a remote generator, per million tokens
 # price_out = 0.0
+# mark_passages = true           # prompts mark passages as data, against instructions in documents; by default all models but pocket
 
 # [chunks]
 # max_tokens = 200
@@ -91,6 +92,11 @@ generator = "pocket"             # or hf:NAME_OR_PATH, openai:MODEL, http://HOST
 # max_p95_ms = 2000
 # max_build_minutes = 30
 # max_cost_per_1000 = 1.0
+
+# [probes]                       # trade-offs measured on a copy beside the test questions; `ragraft probe NAME` runs one
+# run = ["freshness", "deletion", "permission", "injection", "forgetting", "overfitting"]  # also: leakage, robustness, load
+# questions = 48                 # facts asked about, at most
+# retrain = false                # freshness also trains the adapters again on edited facts
 
 # [prices]
 # currency = "EUR"

@@ -1,7 +1,7 @@
 """Takes forgotten documents out of a finished report. In: a `Report` and what was forgotten. Out: the report without it.
 
 Blanked are the examples that name a forgotten document, and the answers that rest on one: asked by such an example, made by an
-adapter that learned from it, or from its passages. Its passages go. Every figure stays as it was measured.
+adapter that learned from it, or from its passages. Its passages go, and so do the failures that probes show. Every figure stays as it was measured.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ def redact(report: Report, gone: Gone) -> Report:
         split=_split(parts, blank),
         evaluations=evaluations,
         recommendation=replace(report.recommendation, caveats=caveats),
+        probes=tuple(replace(p, failures=()) for p in report.probes),
     )
 
 
