@@ -266,7 +266,7 @@ class StoreSection(Section):
 
 
 class ProbesSection(Section):
-    run: tuple[ProbeName, ...] = ("freshness", "deletion", "permission", "injection", "forgetting", "overfitting")
+    run: tuple[ProbeName, ...] = ("freshness", "deletion", "permission", "overfitting")
     """What `compare` runs beside the test questions."""
     questions: Positive = 48
     """How many facts the probes of freshness, deletion and permission ask about, at most."""

@@ -94,7 +94,7 @@ generator = "pocket"             # or hf:NAME_OR_PATH, openai:MODEL, http://HOST
 # max_cost_per_1000 = 1.0
 
 # [probes]                       # trade-offs measured on a copy beside the test questions; `ragraft probe NAME` runs one
-# run = ["freshness", "deletion", "permission", "injection", "forgetting", "overfitting"]  # also: leakage, robustness, load
+# run = ["freshness", "deletion", "permission", "overfitting"]  # also: injection, forgetting, leakage, robustness, load
 # questions = 48                 # facts asked about, at most
 # retrain = false                # freshness also trains the adapters again on edited facts
 
