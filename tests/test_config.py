@@ -52,7 +52,17 @@ def test_whole_numbers_are_accepted_where_a_fraction_is_meant(tmp_path: Path) ->
 def test_the_template_and_every_default_in_its_comments_are_true(tmp_path: Path) -> None:
     template = CONFIG.format(name='"Handbook"')
     assert load(tmp_path, template).documents.readers == ("everyone",)
-    samples = ("mark_passages", "must", "max_p95", "max_build", "max_cost", "exclude", "[[", 'path = "int', 'readers = ["st')
+    samples = (
+        "mark_passages",
+        "must",
+        "max_p95",
+        "max_build",
+        "max_cost",
+        "exclude",
+        "[[",
+        'path = "int',
+        'readers = ["st',
+    )
     before, _, rest = template.partition("# [[sources]]")
     sources, examples, after = rest.partition("[examples]")
     lines = (before + examples + after).splitlines()
