@@ -15,7 +15,7 @@ from ragraft.retrieve.index import Index
 from ragraft.retrieve.search import search
 from ragraft.types import EVERYONE, Passage, Reader
 
-from .samples import RETRIEVAL, entry, open_index, unit
+from .samples import RETRIEVAL, entry, large, open_index, unit
 
 ANN = Reader(user="ann")
 
@@ -92,7 +92,7 @@ def test_a_reader_name_cannot_widen_the_filter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: str, exact: bool
 ) -> None:
     if not exact:
-        monkeypatch.setattr(index_module, "EXACT_UP_TO", 0)
+        large(monkeypatch)
     index = open_index(tmp_path)
     index.write([entry("secret", "apple", readers=("boss", "board")), entry("own", "apple", readers=(user,))])
     assert [p.chunk.document for p in ask(index, "apple", Reader(user=user))] == ["own"]
@@ -128,7 +128,7 @@ def test_both_halves_filter_before_top_k(
     nearest = sorted(seen, key=lambda e: -float(e.vectors[0] @ unit(99)[0]))[:top]
     with pytest.MonkeyPatch.context() as patch:
         if not exact:
-            patch.setattr(index_module, "EXACT_UP_TO", 0)
+            large(patch)
         found = search(
             index, ["apple"], unit(99), reader, RETRIEVAL.model_copy(update={"candidates": top, "passages": 99})
         )[0]
