@@ -197,8 +197,8 @@ class RetrievalSection(Section):
     stem: bool = True
     where: str = ""
     """A filter that every search applies (`ragraft.where`), such as `tag = 'public' AND modified >= '2025-01-01'`."""
-    floor: Annotated[float, Field(ge=-1, le=1)] | None = None
-    """Cosine under which a passage is not returned, even when there is no better one. None: no floor."""
+    floor: Fraction | None = None
+    """Fused score under which a passage is not returned, even when there is no better one. None: no floor."""
     neighbours: Annotated[int, Field(ge=0, le=3)] = 0
     """How many chunks before and after each passage are shown with it; the first to go when a prompt is too long."""
     rerank_candidates: Positive = 20

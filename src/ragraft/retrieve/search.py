@@ -136,7 +136,7 @@ def _fused(
             cosine_rank=cosine_ranks.get(row),
         )
         for i in np.lexsort((rows, -fused))
-        if retrieval.floor is None or cosine[i] >= retrieval.floor
+        if retrieval.floor is None or fused[i] >= retrieval.floor
     ]
 
 
