@@ -44,12 +44,19 @@ class World:
         weights = 1 / (np.arange(VOCABULARY) + 2.7)  # Zipf and Mandelbrot
         self.chances = np.cumsum(weights / weights.sum())
         syllables = [c + v for c in "bcdfghjklmnprstvwz" for v in "aiou"]
-        self.words = np.array(["".join(syllables[(i // len(syllables) ** k) % len(syllables)] for k in range(3)) for i in range(VOCABULARY)])
+        self.words = np.array(
+            [
+                "".join(syllables[(i // len(syllables) ** k) % len(syllables)] for k in range(3))
+                for i in range(VOCABULARY)
+            ]
+        )
 
     def batch(self, number: int, documents: int = DOCUMENTS_A_BATCH) -> list[Entry]:
         rng = np.random.default_rng((self.seed, number))
         n = documents * CHUNKS_A_DOCUMENT
-        about = 0.5 * np.repeat(rng.normal(size=(documents, FACTORS)), CHUNKS_A_DOCUMENT, axis=0) + 0.35 * rng.normal(size=(n, FACTORS))
+        about = 0.5 * np.repeat(rng.normal(size=(documents, FACTORS)), CHUNKS_A_DOCUMENT, axis=0) + 0.35 * rng.normal(
+            size=(n, FACTORS)
+        )
         centre = np.repeat(rng.integers(0, len(self.centres), documents), CHUNKS_A_DOCUMENT)
         vectors = unit(self.centres[centre] + about @ self.factors)
         words = self.words[np.searchsorted(self.chances, rng.random((n, WORDS)))]
@@ -59,7 +66,10 @@ class World:
                 f"d{number}-{i}",
                 words[i * CHUNKS_A_DOCUMENT : (i + 1) * CHUNKS_A_DOCUMENT],
                 vectors[i * CHUNKS_A_DOCUMENT : (i + 1) * CHUNKS_A_DOCUMENT],
-                (f"team-{team[i]}", *(name for (name, share), x in zip(SHARES.items(), luck[i], strict=True) if x < share)),
+                (
+                    f"team-{team[i]}",
+                    *(name for (name, share), x in zip(SHARES.items(), luck[i], strict=True) if x < share),
+                ),
             )
             for i in range(documents)
         ]
@@ -68,8 +78,15 @@ class World:
     def _entry(name: str, words: NDArray[np.str_], vectors: NDArray[np.float32], readers: tuple[str, ...]) -> Entry:
         chunks = tuple(
             Chunk(
-                id=f"{name}#{i}", document=name, title=" ".join(line[:3]), heading="", text=" ".join(line), position=i,
-                tokens=WORDS, readers=readers, modified="2025-01-01T00:00:00+00:00",
+                id=f"{name}#{i}",
+                document=name,
+                title=" ".join(line[:3]),
+                heading="",
+                text=" ".join(line),
+                position=i,
+                tokens=WORDS,
+                readers=readers,
+                modified="2025-01-01T00:00:00+00:00",
             )
             for i, line in enumerate(words)
         )
@@ -98,6 +115,7 @@ def build(folder: Path, chunks: int, world: World) -> Index:
         index.optimize()
         print("optimize", time.perf_counter() - started, flush=True)
     return index
+
 
 if __name__ == "__main__":
     n = int(sys.argv[1])

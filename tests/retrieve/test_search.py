@@ -240,6 +240,21 @@ def test_a_large_index_finds_what_a_small_one_finds(tmp_path: Path, monkeypatch:
             assert {p.chunk.id for p in ours} <= allowed[reader]
 
 
+@pytest.mark.parametrize("top", [1, 2, 7])
+def test_the_first_answers_of_the_approximate_index_are_the_nearest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, top: int
+) -> None:
+    """However few are asked for: its own order, of one bit a dimension, is not what decides."""
+    large(monkeypatch)
+    index = open_index(tmp_path)
+    index.write([entry(f"d{n}", "apple", seed=n) for n in range(90)])
+    few = RETRIEVAL.model_copy(update={"candidates": top, "passages": 99})
+    for query in range(200, 220):
+        found = search(index, ["pear"], unit(query), Reader(user="ann"), few)[0]
+        cosines = sorted((float(unit(n)[0] @ unit(query)[0]) for n in range(90)), reverse=True)[:top]
+        assert [p.cosine for p in found] == pytest.approx(cosines, abs=1e-5)
+
+
 def test_what_is_held_in_memory_is_shared_and_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     index = open_index(tmp_path)
     index.write([entry(f"d{n}", "apple", readers=(f"g{n % 3}",), seed=n) for n in range(12)])

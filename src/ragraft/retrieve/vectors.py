@@ -29,6 +29,10 @@ PARTITIONS = range(32, 513)
 ROWS_LOOKED_AT = 16 * PARTITION
 """Rows that the reader may see, about, in the partitions that a search looks into."""
 
+COMPARED = 100
+"""The least candidates of the approximate index whose vectors are compared in full. One bit a dimension orders neighbours too
+coarsely for its first answer to be the nearest row."""
+
 
 @dataclass(frozen=True, slots=True)
 class Near:
@@ -134,7 +138,8 @@ class Vectors:
         wanted = int(ROWS_LOOKED_AT / PARTITION / max(self.share(where), 1e-9))
         probes = min(max(wanted, PARTITIONS.start), PARTITIONS.stop - 1)
         query = self._table.search(vector, query_type="vector", vector_column_name="vector").distance_type("l2")
-        query = query.where(where).limit(limit).minimum_nprobes(probes).maximum_nprobes(probes).refine_factor(1)
+        query = query.where(where).limit(limit).minimum_nprobes(probes).maximum_nprobes(probes)
+        query = query.refine_factor(-(-COMPARED // limit))
         hits = query.select(["_distance"]).with_row_id(True).to_arrow()
         # Of unit vectors: |a - b|² = 2 - 2 cos.
         return _best(hits["_rowid"].to_numpy(), 1.0 - hits["_distance"].to_numpy() / 2, limit)
