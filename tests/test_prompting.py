@@ -1,5 +1,7 @@
 """The one renderer: its format, its fitting, and the way back from text to citations."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,6 +51,18 @@ def test_passages_are_dropped_from_the_end_and_counted() -> None:
     prompt = prompting.fit(Request(question="Who?"), found, words, limit=130)
     assert [p.rank for p in prompt.passages] == [1, 2]
     assert prompt.dropped == 1
+
+
+def test_neighbours_are_dropped_before_passages() -> None:
+    around = [replace(passage(n, "word " * 50), before="before " * 20, after="after " * 20) for n in (1, 2)]
+    whole = prompting.fit(Request(question="Who?"), around, words, limit=300)
+    assert whole.messages[1].content.startswith("[1] Plans: before before")
+    less = prompting.fit(Request(question="Who?"), around, words, limit=180)
+    assert [bool(p.before) for p in less.passages] == [True, False]
+    assert less.dropped == 0
+    least = prompting.fit(Request(question="Who?"), around, words, limit=80)
+    assert [(p.rank, p.before, p.after) for p in least.passages] == [(1, "", "")]
+    assert least.dropped == 1
 
 
 def test_a_question_longer_than_the_context_is_an_error_with_its_length() -> None:

@@ -208,17 +208,20 @@ def search(
         int | None,
         typer.Option("--as-of", help="Search in an older version of the index (`ragraft versions` lists them)."),
     ] = None,
+    where: Annotated[
+        str,
+        typer.Option("--where", help="Only passages that meet a filter: \"tag = 'hr' AND modified >= '2025-01-01'\"."),
+    ] = "",
     json: JsonOption = False,
 ) -> None:
     """The passages for a question, with the reasons for their ranks."""
-    from rich.table import Table
-
     from ragraft import pipeline
+    from ragraft.commands.search import print_passages
     from ragraft.types import Passage
     from ragraft.workspace import to_json
 
     with _opened(project, quiet=json) as context:
-        passages = pipeline.search(context, query, _reader(user, group), as_of=as_of)
+        passages = pipeline.search(context, query, _reader(user, group), as_of=as_of, where=where)
         version = context.index.version if as_of is None else as_of
     if json:
         _emit(to_json(passages, tuple[Passage, ...], indent=2))
@@ -226,24 +229,8 @@ def search(
     if not passages:
         _console().print("Nothing that this reader may see matches.")
         return
-    table = Table(show_edge=False, pad_edge=False)
-    for column in ("", "passage", "fused", "BM25", "cosine"):
-        table.add_column(column, justify="left" if column in ("", "passage") else "right", vertical="top")
-    for p in passages:
-        head = " › ".join(x for x in (p.chunk.title, p.chunk.heading) if x)
-        text = " ".join(p.chunk.text.split())
-        cell = f"[bold]{_escape(head)}[/] [dim]{_escape(p.chunk.document)}[/]\n{_escape(text[:240])}{'…' if len(text) > 240 else ''}"
-        table.add_row(
-            str(p.rank), cell, f"{p.score:.3f}", _ranked(p.bm25, p.bm25_rank), _ranked(p.cosine, p.cosine_rank)
-        )
-    _console().print(table)
+    print_passages(passages, _console())
     _console().print(f"[dim]Version {version} of the index.[/]", highlight=False)
-
-
-def _ranked(score: float | None, rank: int | None) -> str:
-    if score is None:
-        return "–"
-    return f"{score:.2f}" if rank is None else f"{score:.2f} (#{rank})"
 
 
 @app.command(epilog='Example:  ragraft ask "How long do refunds take?" --system raft -p handbook')

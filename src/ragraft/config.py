@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from ragraft.errors import ConfigError
 from ragraft.types import ARMS, EVERYONE, ArmName, ProbeName, Task
+from ragraft.where import condition
 
 CONFIG_NAME = "ragraft.toml"
 
@@ -173,6 +174,8 @@ class ExamplesSection(Section):
 class ModelsSection(Section):
     embedder: str = "minilm"
     generator: str = "pocket"
+    reranker: str | None = None
+    """A cross-encoder, `hf:NAME_OR_PATH`, that reads each question with the best candidates and ranks them anew."""
     timeout_s: Annotated[float, Field(gt=0)] = 60.0
     retries: Annotated[int, Field(ge=0)] = 4
     concurrency: Positive = 8
@@ -192,6 +195,24 @@ class RetrievalSection(Section):
     """Weight of BM25 in the fusion; the vectors get the rest. None: the default of `retrieve.fusion`."""
     language: str = "English"
     stem: bool = True
+    where: str = ""
+    """A filter that every search applies (`ragraft.where`), such as `tag = 'public' AND modified >= '2025-01-01'`."""
+    floor: Fraction | None = None
+    """Fused score under which a passage is not returned, even when there is no better one. None: no floor."""
+    neighbours: Annotated[int, Field(ge=0, le=3)] = 0
+    """How many chunks before and after each passage are shown with it; the first to go when a prompt is too long."""
+    rerank_candidates: Positive = 20
+    """How many of the fused candidates the reranker reads."""
+
+    @field_validator("where")
+    @classmethod
+    def _readable(cls, where: str) -> str:
+        if where.strip():
+            try:
+                condition(where)
+            except ConfigError as error:
+                raise ValueError(str(error)) from error
+        return where
 
 
 class TuningSection(Section):

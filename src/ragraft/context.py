@@ -17,6 +17,7 @@ from ragraft import config as configuration
 from ragraft.errors import DataError
 from ragraft.models import load, span
 from ragraft.models.protocol import Embedder, Generator
+from ragraft.models.reranker import Reranker
 from ragraft.models.span import SpanReader
 from ragraft.retrieve.index import Index
 from ragraft.types import Adapter, Reader
@@ -63,6 +64,11 @@ class Context:
     def tokenizer(self) -> Tokenizer | Callable[[str], int]:
         """What counts a chunk's tokens: the embedder's own tokenizer, or its count where an endpoint hides it."""
         return self.embedder.tokenizer or (lambda text: self.embedder.count_tokens([text])[0])
+
+    @cached_property
+    def reranker(self) -> Reranker | None:
+        """The cross-encoder that the config names, if it names one."""
+        return load.reranker(self.config.models.reranker) if self.config.models.reranker else None
 
     @cached_property
     def generator(self) -> Generator:
@@ -148,7 +154,13 @@ class Context:
 
     def knowledge_fingerprint(self) -> str:
         """Changes when a search could answer otherwise: documents, readers, chunking, embedder or retrieval settings."""
-        return fingerprint(self.index.documents(), self.embedder_fingerprint, self.config.retrieval, self.config.groups)
+        return fingerprint(
+            self.index.documents(),
+            self.embedder_fingerprint,
+            load.reranker_fingerprint(self.config.models.reranker),
+            self.config.retrieval,
+            self.config.groups,
+        )
 
 
 def storage_options(folder: Path) -> dict[str, str]:

@@ -50,6 +50,7 @@ from ragraft.types import (
     TunedArm,
     Version,
 )
+from ragraft.where import both
 from ragraft.workspace import fingerprint, from_json, now, to_json, write_atomic
 
 
@@ -155,10 +156,14 @@ def versions(context: Context) -> tuple[Version, ...]:
     return history.versions(context.indexed())
 
 
-def search(context: Context, query: str, reader: Reader, *, as_of: int | None = None) -> tuple[Passage, ...]:
+def search(
+    context: Context, query: str, reader: Reader, *, as_of: int | None = None, where: str = ""
+) -> tuple[Passage, ...]:
     """The passages that `reader` may see for a query, best first; `as_of` searches in an older version of the index, under
-    the rights of now."""
-    return stages.retriever(context, as_of).passages([Request(question=query)], reader)[0]
+    the rights of now; `where` is a filter beside the config's (`ragraft.where`)."""
+    retriever = stages.retriever(context, as_of)
+    narrower = retriever.config.model_copy(update={"where": both(retriever.config.where, where)})
+    return replace(retriever, config=narrower).passages([Request(question=query)], reader)[0]
 
 
 def ask(context: Context, question: str, arm: ArmName, reader: Reader) -> Answer | Failure:

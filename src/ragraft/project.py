@@ -79,10 +79,12 @@ class Project:
 
         return pipeline.sync(self._context, wait=wait)
 
-    def search(self, query: str, *, reader: Reader = LOCAL, as_of: int | None = None) -> tuple[Passage, ...]:
+    def search(
+        self, query: str, *, reader: Reader = LOCAL, as_of: int | None = None, where: str = ""
+    ) -> tuple[Passage, ...]:
         from ragraft import pipeline
 
-        return pipeline.search(self._context, query, reader, as_of=as_of)
+        return pipeline.search(self._context, query, reader, as_of=as_of, where=where)
 
     def forget(self, *documents: str, wait: bool = False) -> Certificate:
         from ragraft import pipeline

@@ -8,7 +8,8 @@ treated as an instruction by this code. Models that were not trained on this ver
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from ragraft.errors import DataError
 from ragraft.types import Message, Passage, Prompt, Request
@@ -60,25 +61,39 @@ def fit(
     style: str = BRIEF,
     marked: bool = False,
 ) -> Prompt:
-    """Render with as many of the best-ranked passages as `limit` tokens hold, dropping from the end.
+    """Render with as many of the best-ranked passages as `limit` tokens hold, dropping from the end: first the neighbours of
+    passages, then passages.
 
     `count` gives a prompt's tokens under the generator's own tokenizer and template. Raises `DataError` when the
     question alone does not fit.
     """
-    for kept in range(len(passages), -1, -1):
-        prompt = render(request, passages[:kept], style=style, marked=marked)
+    for shown in _fewer(passages):
+        prompt = render(request, shown, style=style, marked=marked)
         if count(prompt) <= limit:
+            kept = len(shown)
             return Prompt(messages=prompt.messages, passages=prompt.passages, dropped=len(passages) - kept)
     raise DataError(
         f"question of {len(request.question)} characters is longer than the model's {limit} prompt tokens: shorten it"
     )
 
 
+def _fewer(passages: Sequence[Passage]) -> Iterator[Sequence[Passage]]:
+    """The passages, with less of them from one to the next, down to none."""
+    yield passages
+    shown = list(passages)
+    for i in reversed(range(len(shown))):
+        if shown[i].before or shown[i].after:
+            shown[i] = replace(shown[i], before="", after="")
+            yield tuple(shown)
+    for kept in reversed(range(len(shown))):
+        yield shown[:kept]
+
+
 def passage_text(passage: Passage) -> str:
     """`Title › heading: text` on one line, the shape that passages have in every prompt."""
-    chunk = passage.chunk
+    chunk, text = passage.chunk, " ".join(passage.text.split())
     head = " › ".join(part for part in (chunk.title, chunk.heading) if part)
-    return f"{head}: {' '.join(chunk.text.split())}" if head else " ".join(chunk.text.split())
+    return f"{head}: {text}" if head else text
 
 
 def cite(answer: str, numbers: Sequence[int]) -> str:

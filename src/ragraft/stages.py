@@ -240,6 +240,7 @@ def retriever(context: Context, as_of: int | None = None) -> Retriever:
         index=index if as_of is None else history.as_of(index, as_of),
         embedder=context.embedder,
         config=context.config.retrieval,
+        reranker=context.reranker,
         live=partial(live_values, live, syncing.place(context)) if live else None,
     )
 

@@ -86,9 +86,12 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
-    """A chunk found for one request. `score` is the fused score that ranked it; the parts say why.
+    """A chunk found for one request. `score` is the fused score of both halves; it ranks the chunk unless a reranker read it, whose
+    own score is `reranked` then. The parts say why.
 
-    Ranks start at 1; `None` means that this half of the search did not return the chunk.
+    Ranks start at 1; `None` means that this half of the search did not return the chunk. `merged`: how many worse-ranked chunks
+    said nothing that this one does not say word for word, and were left out. `before` and `after`: what stands around the chunk
+    in its document, where the config asks for neighbours.
     """
 
     chunk: Chunk
@@ -98,6 +101,15 @@ class Passage:
     bm25_rank: int | None = None
     cosine: float | None = None
     cosine_rank: int | None = None
+    reranked: float | None = None
+    merged: int = 0
+    before: str = ""
+    after: str = ""
+
+    @property
+    def text(self) -> str:
+        """The chunk with its neighbours: what a prompt shows of it."""
+        return "\n".join(part for part in (self.before, self.chunk.text, self.after) if part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from ragraft.config import RetrievalSection
+from ragraft.retrieve import vectors
 from ragraft.retrieve.access import NO_GROUPS, Groups
 from ragraft.retrieve.index import Entry, Index
 from ragraft.types import EVERYONE, Chunk, Document
@@ -57,3 +59,9 @@ def entry(name: str, *texts: str, readers: tuple[str, ...] = (EVERYONE,), digest
     )
     document = Document(id=name, title=f"Title of {name}", text=" ".join(texts), hash=digest, readers=readers)
     return Entry(document=document, chunks=chunks, vectors=unit(seed, len(texts)))
+
+
+def large(patch: pytest.MonkeyPatch, few: int = -1) -> None:
+    """Every index counts as a large one: searched through the approximate index, except by readers who may see `few` rows."""
+    patch.setattr(vectors, "EXACT_UP_TO", 0)
+    patch.setattr(vectors, "FEW", few)

@@ -8,13 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragraft.errors import DataError
-from ragraft.retrieve import index as index_module
 from ragraft.retrieve.history import as_of, texts_ever, versions
 from ragraft.retrieve.index import Entry, Index, Snapshot
 from ragraft.retrieve.search import search
 from ragraft.types import EVERYONE, Reader
 
-from .samples import RETRIEVAL, entry, open_index, unit
+from .samples import RETRIEVAL, entry, large, open_index, unit
 
 ANN, BOB = Reader(user="ann"), Reader(user="bob")
 WIDE = RETRIEVAL.model_copy(update={"passages": 99})
@@ -58,7 +57,7 @@ def test_versions_are_listed_and_searched_as_they_were(tmp_path: Path) -> None:
 @pytest.mark.parametrize("exact", [True, False])
 def test_rights_of_now_hold_for_older_versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exact: bool) -> None:
     if not exact:
-        monkeypatch.setattr(index_module, "EXACT_UP_TO", 0)
+        large(monkeypatch)
     index = open_index(tmp_path)
     version = index.write(
         [
@@ -199,7 +198,7 @@ def test_every_search_path_against_a_brute_force_oracle(
     state: dict[str, Doc] = {}
     with pytest.MonkeyPatch.context() as patch:
         if not exact:
-            patch.setattr(index_module, "EXACT_UP_TO", 0)
+            large(patch)
         index = open_index(tmp_path_factory.mktemp("index"), groups=groups)
         for step in steps:
             entries = [

@@ -1,6 +1,8 @@
 """Hybrid search: scores, ranks, access in both halves against an oracle, hostile queries, the published figures."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,14 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ragraft.errors import DataError
+from ragraft.errors import ConfigError, DataError
 from ragraft.retrieve import index as index_module
+from ragraft.retrieve import vectors
 from ragraft.retrieve.fusion import BM25_WEIGHT
 from ragraft.retrieve.index import Index
 from ragraft.retrieve.search import search
 from ragraft.types import EVERYONE, Passage, Reader
 
-from .samples import RETRIEVAL, entry, open_index, unit
+from .samples import RETRIEVAL, entry, large, open_index, unit
 
 ANN = Reader(user="ann")
 
@@ -92,7 +95,7 @@ def test_a_reader_name_cannot_widen_the_filter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: str, exact: bool
 ) -> None:
     if not exact:
-        monkeypatch.setattr(index_module, "EXACT_UP_TO", 0)
+        large(monkeypatch)
     index = open_index(tmp_path)
     index.write([entry("secret", "apple", readers=("boss", "board")), entry("own", "apple", readers=(user,))])
     assert [p.chunk.document for p in ask(index, "apple", Reader(user=user))] == ["own"]
@@ -128,7 +131,7 @@ def test_both_halves_filter_before_top_k(
     nearest = sorted(seen, key=lambda e: -float(e.vectors[0] @ unit(99)[0]))[:top]
     with pytest.MonkeyPatch.context() as patch:
         if not exact:
-            patch.setattr(index_module, "EXACT_UP_TO", 0)
+            large(patch)
         found = search(
             index, ["apple"], unit(99), reader, RETRIEVAL.model_copy(update={"candidates": top, "passages": 99})
         )[0]
@@ -163,6 +166,110 @@ def test_bm25_of_scifact_is_the_published_one(tmp_path: Path, shared_data: Path)
 
 
 def _titled(written: index_module.Entry, title: str) -> index_module.Entry:
-    from dataclasses import replace
-
     return replace(written, chunks=tuple(replace(c, title=title, heading="") for c in written.chunks))
+
+
+def test_a_filter_narrows_both_halves_and_never_widens(tmp_path: Path) -> None:
+    index = open_index(tmp_path)
+    tagged = entry("tagged", "apple", readers=("ann",))
+    tagged = replace(
+        tagged, chunks=tuple(replace(c, tags=("x",), modified="2025-05-01T00:00:00+00:00") for c in tagged.chunks)
+    )
+    index.write([tagged, entry("plain", "apple"), entry("secret", "apple", readers=("bob",))])
+
+    def documents(where: str) -> set[str]:
+        asked = RETRIEVAL.model_copy(update={"where": where, "passages": 9})
+        return {p.chunk.document for p in search(index, ["apple"], unit(9), ANN, asked)[0]}
+
+    assert documents("") == {"tagged", "plain"}
+    assert documents("tag = 'x' AND modified > '2025-01-01'") == {"tagged"}
+    assert documents("tag = 'x' OR page >= 1") == {"tagged", "plain"}
+    assert documents("NOT tag = 'x'") == {"plain"}
+    with pytest.raises(ConfigError, match="'readers' stands"):
+        documents("readers = 'bob'")
+
+
+def test_under_the_floor_there_is_nothing(tmp_path: Path) -> None:
+    index = open_index(tmp_path)
+    index.write([entry("a", "apple", "plum", seed=3)])
+    scores = [p.score for p in ask(index, "apple")]
+    between = RETRIEVAL.model_copy(update={"floor": round((scores[0] + scores[1]) / 2, 6)})
+    assert [p.score for p in search(index, ["apple"], unit(99), ANN, between)[0]] == scores[:1]
+    assert search(index, ["apple"], unit(99), ANN, RETRIEVAL.model_copy(update={"floor": 1.0}))[0] == ()
+
+
+def test_a_reranker_orders_the_best_candidates(tmp_path: Path) -> None:
+    index = open_index(tmp_path)
+    index.write([entry("a", "apple", "an apple pie", "apple juice today", "plum")])
+    read: list[str] = []
+
+    def longest(question: str, texts: Sequence[str]) -> list[float]:
+        read.extend(texts)
+        return [float(len(t)) for t in texts]
+
+    asked = RETRIEVAL.model_copy(update={"passages": 2, "rerank_candidates": 3, "bm25_weight": 1.0})
+    found = search(index, ["apple"], unit(99), ANN, asked, longest)[0]
+    assert len(read) == 3
+    assert [p.chunk.text for p in found] == ["apple juice today", "an apple pie"]
+    assert [p.rank for p in found] == [1, 2]
+    assert found[0].reranked == len("Title of a\nPart\napple juice today")
+    assert found[0].score < found[1].score, "the fused score is still told"
+
+
+@pytest.mark.parametrize("few", [-1, 100])
+def test_a_large_index_finds_what_a_small_one_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: int) -> None:
+    index = open_index(tmp_path)
+    index.write(
+        [entry(f"d{n}", f"apple {n}", readers=(EVERYONE, "bob") if n % 5 else ("bob",), seed=n) for n in range(30)]
+    )
+    wide = RETRIEVAL.model_copy(update={"candidates": 7, "passages": 40})
+    readers = [ANN, Reader(user="bob"), Reader(user="bob", groups=frozenset({"x"}))]
+    small = [search(index, ["apple 3", "7"], unit(4, 2), reader, wide) for reader in readers]
+    everything = RETRIEVAL.model_copy(update={"passages": 99})
+    allowed = {r: {p.chunk.id for p in search(index, ["apple"], unit(1), r, everything)[0]} for r in readers}
+    large(monkeypatch, few)
+    index.optimize()
+    assert {tuple(i.columns) for i in index.snapshot().table.list_indices()} >= {("vector",), ("readers",), ("id",)}
+    for reader, wanted in zip(readers, small, strict=True):
+        found = search(index.snapshot(), ["apple 3", "7"], unit(4, 2), reader, wide)
+        for ours, theirs in zip(found, wanted, strict=True):
+            cosines = {p.chunk.id: p.cosine for p in theirs}
+            both = [p for p in ours if p.chunk.id in cosines]
+            assert len(both) == len(theirs) if few == 100 else len(both) > len(theirs) / 2
+            assert [p.cosine for p in both] == pytest.approx([cosines[p.chunk.id] for p in both], abs=1e-5)
+            assert {p.chunk.id for p in ours} <= allowed[reader]
+
+
+@pytest.mark.parametrize("top", [1, 2, 7])
+def test_the_first_answers_of_the_approximate_index_are_the_nearest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, top: int
+) -> None:
+    """However few are asked for: its own order, of one bit a dimension, is not what decides."""
+    large(monkeypatch)
+    index = open_index(tmp_path)
+    index.write([entry(f"d{n}", "apple", seed=n) for n in range(90)])
+    few = RETRIEVAL.model_copy(update={"candidates": top, "passages": 99})
+    for query in range(200, 220):
+        found = search(index, ["pear"], unit(query), Reader(user="ann"), few)[0]
+        cosines = sorted((float(unit(n)[0] @ unit(query)[0]) for n in range(90)), reverse=True)[:top]
+        assert [p.cosine for p in found] == pytest.approx(cosines, abs=1e-5)
+
+
+def test_what_is_held_in_memory_is_shared_and_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    index = open_index(tmp_path)
+    index.write([entry(f"d{n}", "apple", readers=(f"g{n % 3}",), seed=n) for n in range(12)])
+    monkeypatch.setattr(vectors, "EXACT_UP_TO", 8)
+    monkeypatch.setattr(vectors, "FEW", 4)
+    held = index.snapshot().vectors
+    wheres = {
+        g: index.snapshot().where(Reader(user=u, groups=frozenset({g})))
+        for g, u in [("g0", "a"), ("g1", "a"), ("g2", "a")]
+    }
+    first = held.few(wheres["g0"])
+    assert first is not None
+    assert first.rows.size == 4
+    assert held.few(index.snapshot().where(Reader(user="b", groups=frozenset({"g0"})))) is first, "the same rights"
+    for where in wheres.values():
+        held.few(where)
+    assert held.few(wheres["g0"]) is not first, "8 rows at most are held"
+    assert held.few("true") is None

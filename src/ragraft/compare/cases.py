@@ -172,7 +172,7 @@ def _passages(example: Example, cases: Sequence[tuple[ArmName, CaseResult]]) -> 
             key=key,
             document=passage.chunk.document,
             place=place(passage),
-            text=clip(passage.chunk.text),
+            text=clip(passage.text),
             cited_by=tuple(cited.get(chunk, ())),
             right=passage.chunk.document in example.documents,
         )

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ragraft.systems.cite import sentences, supports
-from ragraft.types import Answer, CaseResult, Chunk, Example, Failure, Passage, Score, Task
+from ragraft.types import Answer, CaseResult, Example, Failure, Passage, Score, Task
 
 NAMES = (
     "correct", "facts", "token_f1", "rouge_l", "grounding", "support", "cited", "citation_precision", "citation_recall",
@@ -118,7 +118,7 @@ def _grounding(outcome: Answer, evidence: Evidence) -> Score:
     claims = sentences(outcome.text)
     if not claims:
         return Score(name="grounding", value=None, reason="the answer is empty")
-    texts = [_context(p.chunk) for p in passages]
+    texts = [_context(p) for p in passages]
     return Score(name="grounding", value=sum(any(supports(t, c) for t in texts) for c in claims) / len(claims))
 
 
@@ -128,8 +128,8 @@ def _support(outcome: Answer) -> Score:
     return Score(name="support", value=outcome.support, reason=reason if outcome.support is None else "")
 
 
-def _context(chunk: Chunk) -> str:
-    return f"{chunk.title} {chunk.heading} {chunk.text}"
+def _context(passage: Passage) -> str:
+    return f"{passage.chunk.title} {passage.chunk.heading} {passage.text}"
 
 
 def _citations(example: Example, outcome: Answer) -> tuple[Score, ...]:

@@ -8,9 +8,11 @@ from ragraft.config import ModelsSection
 from ragraft.errors import ModelError
 from ragraft.models import embedder as local_embedder
 from ragraft.models import local, remote
+from ragraft.models import reranker as cross_encoders
 from ragraft.models.hub import folder_fingerprint, model_folder
 from ragraft.models.packaged import MINILM_SHA256, POCKET_SHA256
 from ragraft.models.protocol import Embedder, Generator
+from ragraft.models.reranker import Reranker
 
 
 def embedder(spec: str, config: ModelsSection, *, folder: Path | None = None) -> Embedder:
@@ -41,6 +43,18 @@ def generator(
     if is_remote(spec):
         return remote.remote_generator(spec, config, folder=folder)
     raise ModelError(f"models.generator: {spec!r} is not a model; write pocket, {_FORMS}")
+
+
+def reranker(spec: str) -> Reranker:
+    """`hf:NAME_OR_PATH`. Raises `ModelError` for another form and for a model that is not there."""
+    if not _is_local(spec):
+        raise ModelError(f"models.reranker: {spec!r} is not a cross-encoder; write hf:NAME_OR_PATH")
+    return cross_encoders.cross_encoder(spec.removeprefix("hf:"))
+
+
+def reranker_fingerprint(spec: str | None) -> str:
+    """Changes when the order would; nothing is loaded. Raises `ModelError` where the model is not there."""
+    return _fingerprint(spec) if spec else ""
 
 
 def embedder_fingerprint(spec: str) -> str:

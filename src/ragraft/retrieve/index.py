@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import warnings
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,17 +21,16 @@ from numpy.typing import NDArray
 
 from ragraft.config import RetrievalSection
 from ragraft.errors import DataError, StoreError
+from ragraft.retrieve import vectors
 from ragraft.retrieve.access import NO_GROUPS, Groups, common_readers, readers_filter
 from ragraft.types import Chunk, Document, Reader
 from ragraft.where import sql_strings
 from ragraft.workspace import fingerprint
 
 TABLE = "chunks"
-EXACT_UP_TO = 50_000
-"""Chunks up to which a search holds all vectors in memory (77 MB at 384 dimensions) and compares them one by one; above it,
-an approximate index on disk is kept."""
-REMEMBERED_FILTERS = 64
-"""Readers per version of the index whose rows are remembered; others cost a scan of the reader lists per search."""
+TIDY_AFTER = 1_000
+"""Rows that may lie outside the indices of a large table before a write brings those up to date, which takes seconds there;
+meanwhile a search compares them one by one."""
 
 _EMBEDDER = b"ragraft.embedder"
 _KEY = {b"lance-schema:unenforced-primary-key": b"true"}
@@ -47,14 +47,6 @@ class Entry:
 
     document: Document
     chunks: tuple[Chunk, ...]
-    vectors: NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Matrix:
-    """Every vector of a snapshot in memory: ascending row ids, shape (n,), and their vectors, shape (n, dimension)."""
-
-    rows: NDArray[np.int64]
     vectors: NDArray[np.float32]
 
 
@@ -103,36 +95,21 @@ class Snapshot:
         if not documents:
             return {}
         where = f"document IN ({sql_strings(sorted(documents))}) AND {self.where(reader)}"
-        with store_errors(self.path):
-            rows = self.table.search().where(where).select(list(_COLUMNS)).to_arrow().to_pylist()
         found: dict[str, list[Chunk]] = {}
-        for row in sorted(rows, key=lambda r: r["position"]):
-            found.setdefault(row["document"], []).append(_chunk(row))
+        for chunk in sorted(self.chunks_where(where), key=lambda c: c.position):
+            found.setdefault(chunk.document, []).append(chunk)
         return {document: tuple(chunks) for document, chunks in found.items()}
 
-    @functools.cached_property
-    def matrix(self) -> Matrix | None:
-        """Loaded once per version, for indices of at most `EXACT_UP_TO` chunks; None for larger ones."""
-        if self.table.count_rows() > EXACT_UP_TO:
-            return None
-        found = self.table.search().select(["vector"]).with_row_id(True).to_arrow()
-        rows = found["_rowid"].to_numpy().astype(np.int64)
-        order = np.argsort(rows)
-        return Matrix(rows=rows[order], vectors=self._unpacked(found["vector"])[order])
+    def chunks_where(self, where: str) -> tuple[Chunk, ...]:
+        """The chunks that meet an SQL condition, which must hold the reader's own (`where`)."""
+        with store_errors(self.path):
+            rows = self.table.search().where(where).select(list(_COLUMNS)).to_arrow().to_pylist()
+        return tuple(_chunk(row) for row in rows)
 
     @functools.cached_property
-    def _allowed(self) -> dict[str, NDArray[np.int64]]:
-        return {}
-
-    def allowed(self, where: str) -> NDArray[np.int64]:
-        """The ids of the rows that meet an SQL condition, ascending. Remembered: a snapshot does not change."""
-        known = self._allowed.get(where)
-        if known is None:
-            found = self.table.search().where(where).select(["position"]).with_row_id(True).to_arrow()
-            known = np.sort(found["_rowid"].to_numpy().astype(np.int64))
-            if len(self._allowed) < REMEMBERED_FILTERS:
-                self._allowed[where] = known
-        return known
+    def vectors(self) -> vectors.Vectors:
+        """The vectors of this version, as far as they are held in memory."""
+        return vectors.Vectors(self.table, self.dimension)
 
     def chunks(self, row_ids: Sequence[int]) -> dict[int, Chunk]:
         """The chunks of these row ids. Rows that the snapshot does not hold are left out."""
@@ -140,17 +117,6 @@ class Snapshot:
             return {}
         rows = self.table.take_row_ids(list(row_ids)).select(list(_COLUMNS)).with_row_id().to_arrow().to_pylist()
         return {row.pop("_rowid"): _chunk(row) for row in rows}
-
-    def vectors(self, row_ids: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The vectors of these row ids, shape (rows, dimension), in their order."""
-        if self.matrix is not None:
-            return self.matrix.vectors[np.searchsorted(self.matrix.rows, row_ids)]
-        found = self.table.take_row_ids(row_ids.tolist()).select(["vector"]).with_row_id().to_arrow()
-        place = {row: i for i, row in enumerate(found["_rowid"].to_pylist())}
-        return self._unpacked(found["vector"])[[place[row] for row in row_ids.tolist()]]
-
-    def _unpacked(self, column: Any) -> NDArray[np.float32]:
-        return column.combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(-1, self.dimension)
 
 
 class Index:
@@ -190,6 +156,7 @@ class Index:
         `rebuild` starts from an empty table. `groups`: how groups nest. `keep`: how long older versions stay searchable. Raises `StoreError` when the index was made with another embedder, or
         cannot be read.
         """
+        _quiet_and_quick()
         import lancedb
 
         with store_errors(path):
@@ -299,20 +266,43 @@ class Index:
         if not replaced:
             return self.version
         with store_errors(self.path):
-            merge = self._table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
-            merge = merge.when_not_matched_by_source_delete(f"document IN ({sql_strings(replaced)})")
-            merge.execute(rows, timeout=timedelta(hours=1))
+            self._replace(rows, f"document IN ({sql_strings(replaced)})")
         if tidy:
             self.optimize()
         return self.version
+
+    def _replace(self, rows: Any, where: str) -> None:
+        """Put `rows` in the place of all rows that meet `where`, in one commit.
+
+        Rows that have no successor are rare and cost a pass over the whole table (a second at a million rows), so they are
+        looked for first; and again afterwards, in case another writer put some there in between.
+        """
+        if not rows.num_rows:
+            self._table.delete(where)
+            return
+        ids = set(rows["id"].to_pylist())
+        merge = self._table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
+        whole = self._table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
+        whole = whole.when_not_matched_by_source_delete(where)
+        if self._ids(where) <= ids:
+            merge.execute(rows, timeout=timedelta(hours=1))
+            if self._ids(where) <= ids:
+                return
+        whole.execute(rows, timeout=timedelta(hours=1))
+
+    def _ids(self, where: str) -> set[str]:
+        return set(self._table.search().where(where).select(["id"]).to_arrow()["id"].to_pylist())
 
     def optimize(self) -> None:
         """Bring the BM25 and vector indices up to date and compact small files. Never needed for a right answer:
         rows outside the indices are searched too, only more slowly."""
         with store_errors(self.path):
             try:
+                large = self._table.count_rows() > vectors.EXACT_UP_TO
+                if large and _tidy(self._table):
+                    return
                 self._table.optimize(cleanup_older_than=self._keep)
-                if self._table.count_rows() > EXACT_UP_TO:
+                if large:
                     _ensure_large_indices(self._table)
             except RuntimeError as error:
                 # Another writer changed the table meanwhile: it tidies up after itself, or the next write does.
@@ -411,8 +401,8 @@ class Index:
             twice = next(i for i in ids if ids.count(i) > 1)
             raise DataError(f"{twice}: two chunks have this id; give each document and chunk its own")
         schema = self._table.schema
-        vectors = [entry.vectors for entry in entries if entry.chunks] or [np.zeros((0, self.dimension), np.float32)]
-        flat = pa.array(np.concatenate(vectors).astype(np.float32, copy=False).ravel())
+        parts = [entry.vectors for entry in entries if entry.chunks] or [np.zeros((0, self.dimension), np.float32)]
+        flat = pa.array(np.concatenate(parts).astype(np.float32, copy=False).ravel())
         columns: dict[str, Any] = {
             name: pa.array([getattr(chunk, name) for _, chunk in pairs], schema.field(name).type) for name in _COLUMNS
         }
@@ -484,14 +474,30 @@ def _ensure_text_index(table: Any, retrieval: RetrievalSection) -> None:
         table.create_index("search", config=_text_index(wanted), replace=True)
 
 
-def _ensure_large_indices(table: Any) -> None:
-    from lancedb.index import IvfRq, LabelList
+def _tidy(table: Any) -> bool:
+    """Whether the indices of a large table are there and cover all but `TIDY_AFTER` rows."""
+    named = next((index.name for index in table.list_indices() if index.columns == ["vector"]), None)
+    stats = table.index_stats(named) if named else None
+    return stats is not None and stats.num_unindexed_rows < TIDY_AFTER
 
+
+def _ensure_large_indices(table: Any) -> None:
+    """What only a large table needs. Chosen on a million rows (docs/log.md): one bit a dimension, compared again in full."""
+    from lancedb.index import BTree, IvfRq, LabelList
+
+    wanted: dict[str, Any] = {
+        "vector": IvfRq(distance_type="l2", target_partition_size=vectors.PARTITION, sample_rate=64, max_iterations=20),
+        **{column: LabelList() for column in ("readers", "own_readers", "tags")},
+        **{column: BTree() for column in ("id", "document", "modified")},
+    }
     have = {tuple(index.columns) for index in table.list_indices()}
-    if ("vector",) not in have:
-        table.create_index(
-            "vector", config=IvfRq(distance_type="l2", target_partition_size=1024, sample_rate=64, max_iterations=20)
-        )
-    for column in ("readers", "own_readers"):
+    for column, config in wanted.items():
         if (column,) not in have:
-            table.create_index(column, config=LabelList())
+            table.create_index(column, config=config)
+
+
+def _quiet_and_quick() -> None:
+    """The store's own settings, read from the environment when it is first used: no warnings on a user's terminal, and BM25
+    by its index instead of row by row unless a reader sees less than 2 % (its default of 10 % is three times slower there)."""
+    os.environ.setdefault("LANCEDB_LOG", "error")
+    os.environ.setdefault("LANCE_FLAT_SEARCH_PERCENT_THRESHOLD", "2")

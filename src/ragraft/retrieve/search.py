@@ -1,12 +1,14 @@
 """Hybrid search. In: questions with their vectors, and who asks. Out: ranked passages, each with the parts of its score.
 
-Both halves, BM25 and vectors, apply the reader's filter before their top-k, on one pinned version of the index. Writes nothing.
+Both halves, BM25 and vectors, apply the reader's filter and the config's before their top-k, on one pinned version of the index.
+What they find is fused; then, as the config asks, what lies under the floor is left out, a reranker reads the best, repeats are
+merged and neighbours are added. Writes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,19 +17,22 @@ from numpy.typing import NDArray
 from ragraft.config import RetrievalSection
 from ragraft.errors import DataError
 from ragraft.retrieve.fusion import fuse
-from ragraft.retrieve.index import Index, Snapshot, store_errors
-from ragraft.types import Passage, Reader
+from ragraft.retrieve.index import Index, Snapshot, search_text, store_errors
+from ragraft.retrieve.passages import merged, with_neighbours
+from ragraft.retrieve.vectors import Near
+from ragraft.types import Chunk, Passage, Reader
+from ragraft.where import condition
+
+Rerank = Callable[[str, Sequence[str]], Sequence[float]]
+"""A question and texts -> how well each answers it, higher is better."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Half:
-    """One half's hits for one query, best first. Row ids are the snapshot's own."""
+class _Words:
+    """One query's hits in BM25, best first. Row ids are the snapshot's own."""
 
     rows: NDArray[np.int64]
     scores: NDArray[np.float64]
-
-    def ranks(self) -> dict[int, int]:
-        return {int(row): rank for rank, row in enumerate(self.rows, start=1)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,17 @@ class _Hit:
     cosine: float
     cosine_rank: int | None
 
+    def passage(self, chunk: Chunk, rank: int) -> Passage:
+        return Passage(
+            chunk=chunk,
+            rank=rank,
+            score=self.score,
+            bm25=self.bm25,
+            bm25_rank=self.bm25_rank,
+            cosine=self.cosine,
+            cosine_rank=self.cosine_rank,
+        )
+
 
 def search(
     index: Index | Snapshot,
@@ -46,13 +62,14 @@ def search(
     vectors: NDArray[np.float32],
     reader: Reader,
     retrieval: RetrievalSection,
+    rerank: Rerank | None = None,
 ) -> tuple[tuple[Passage, ...], ...]:
-    """The best `retrieval.passages` chunks for each query that `reader` may read, best first.
+    """The best `retrieval.passages` chunks for each query that `reader` may see and `retrieval.where` admits, best first.
 
     `vectors`: the queries' embeddings, shape (queries, dimension), L2-normalised, of the index's embedder. All queries read the
     same version. A `Passage` carries its BM25 score and rank (None: it shares no word with the query, or is not among the
-    candidates of that half), its cosine (exact for every passage) and rank. Raises `DataError` for vectors of another shape
-    and `StoreError` when the index cannot be read.
+    candidates of that half), its cosine (exact for every passage) and rank. `rerank` orders the best `rerank_candidates` anew.
+    Raises `DataError` for vectors of another shape, `ConfigError` for a wrong filter, `StoreError` when the index cannot be read.
     """
     snapshot = index if isinstance(index, Snapshot) else index.snapshot()
     if vectors.shape != (len(queries), snapshot.dimension):
@@ -61,31 +78,22 @@ def search(
             "embed them with the index's own embedder"
         )
     where = snapshot.where(reader)
-    found: list[list[_Hit]] = []
+    if retrieval.where.strip():
+        where = f"{where} AND ({condition(retrieval.where)})"
     with store_errors(snapshot.path):
-        nearest = _nearest(snapshot, vectors, where, retrieval.candidates)
-        for query, vector, dense in zip(queries, vectors, nearest, strict=True):
-            lexical = _bm25(snapshot, query, where, retrieval.candidates)
-            found.append(_ranked(snapshot, vector, lexical, dense, retrieval))
-        chunks = snapshot.chunks(sorted({hit.row for hits in found for hit in hits}))
-    return tuple(
-        tuple(
-            Passage(
-                chunk=chunks[hit.row],
-                rank=rank,
-                score=hit.score,
-                bm25=hit.bm25,
-                bm25_rank=hit.bm25_rank,
-                cosine=hit.cosine,
-                cosine_rank=hit.cosine_rank,
-            )
-            for rank, hit in enumerate(hits, start=1)
-        )
-        for hits in found
-    )
+        nearest = snapshot.vectors.nearest(vectors, where, retrieval.candidates)
+        hits = [
+            _fused(snapshot, vector, _bm25(snapshot, query, where, retrieval.candidates), dense, where, retrieval)
+            for query, vector, dense in zip(queries, vectors, nearest, strict=True)
+        ]
+        if rerank is None:
+            found = _merged(snapshot, hits, retrieval.passages)
+        else:
+            found = _reranked(snapshot, queries, hits, retrieval, rerank)
+        return with_neighbours(snapshot, found, where, retrieval.neighbours)
 
 
-def _bm25(snapshot: Snapshot, query: str, where: str, limit: int) -> _Half:
+def _bm25(snapshot: Snapshot, query: str, where: str, limit: int) -> _Words:
     """Chunks that share a word with the query. The query is words only: none of its characters is search syntax."""
     from lancedb.query import FullTextOperator, MatchQuery
 
@@ -93,49 +101,31 @@ def _bm25(snapshot: Snapshot, query: str, where: str, limit: int) -> _Half:
     match = kind(query, "search", operator=FullTextOperator.OR)
     builder = snapshot.table.search(match, query_type="fts").where(where).limit(limit)
     hits = builder.select(["_score"]).with_row_id(True).to_arrow()
-    return _half(hits["_rowid"].to_numpy(), hits["_score"].to_numpy())
-
-
-def _nearest(snapshot: Snapshot, vectors: NDArray[np.float32], where: str, limit: int) -> list[_Half]:
-    """The chunks with the highest cosine, per query: exact in a small index, approximate in a large one."""
-    matrix = snapshot.matrix
-    if matrix is None:
-        return [_approximate(snapshot, vector, where, limit) for vector in vectors]
-    places = np.searchsorted(matrix.rows, snapshot.allowed(where))
-    halves: list[_Half] = []
-    for vector in vectors:
-        scores = (matrix.vectors @ vector)[places]
-        best = np.argpartition(-scores, limit)[:limit] if scores.size > limit else np.arange(scores.size)
-        halves.append(_half(matrix.rows[places[best]], scores[best]))
-    return halves
-
-
-def _approximate(snapshot: Snapshot, vector: NDArray[np.float32], where: str, limit: int) -> _Half:
-    builder = snapshot.table.search(vector, query_type="vector", vector_column_name="vector").distance_type("l2")
-    hits = builder.where(where).limit(limit).refine_factor(1).select(["_distance"]).with_row_id(True).to_arrow()
-    return _half(hits["_rowid"].to_numpy(), 1.0 - hits["_distance"].to_numpy() / 2)  # of unit vectors
-
-
-def _half(rows: NDArray[np.integer], scores: NDArray[np.floating]) -> _Half:
+    rows, scores = hits["_rowid"].to_numpy(), hits["_score"].to_numpy()
     order = np.lexsort((rows, -scores))  # equal scores in row order, so that a search repeats itself
-    return _Half(rows=rows[order].astype(np.int64), scores=scores[order].astype(np.float64))
+    return _Words(rows=rows[order].astype(np.int64), scores=scores[order].astype(np.float64))
 
 
-def _ranked(
-    snapshot: Snapshot, vector: NDArray[np.float32], lexical: _Half, dense: _Half, retrieval: RetrievalSection
+def _fused(
+    snapshot: Snapshot,
+    vector: NDArray[np.float32],
+    lexical: _Words,
+    dense: Near,
+    where: str,
+    retrieval: RetrievalSection,
 ) -> list[_Hit]:
-    """The candidates of both halves, fused. Cosines that the vector half did not return are computed from the rows."""
+    """The candidates of both halves, best first. Cosines that the vector half did not return are computed from the rows."""
     rows = np.union1d(lexical.rows, dense.rows)
     if not rows.size:
         return []
     bm25, cosine = np.zeros(rows.size), np.full(rows.size, np.nan)
     bm25[np.searchsorted(rows, lexical.rows)] = lexical.scores
-    cosine[np.searchsorted(rows, dense.rows)] = dense.scores
+    cosine[np.searchsorted(rows, dense.rows)] = dense.cosines
     missing = np.isnan(cosine)
     if missing.any():
-        cosine[missing] = snapshot.vectors(rows[missing]) @ vector
+        cosine[missing] = snapshot.vectors.cosines(rows[missing], vector, where)
     fused = fuse(bm25, cosine, weight=retrieval.bm25_weight)
-    bm25_ranks, cosine_ranks = lexical.ranks(), dense.ranks()
+    bm25_ranks, cosine_ranks = _ranks(lexical.rows), _ranks(dense.rows)
     return [
         _Hit(
             row=(row := int(rows[i])),
@@ -145,5 +135,44 @@ def _ranked(
             cosine=float(cosine[i]),
             cosine_rank=cosine_ranks.get(row),
         )
-        for i in np.lexsort((rows, -fused))[: retrieval.passages]
+        for i in np.lexsort((rows, -fused))
+        if retrieval.floor is None or fused[i] >= retrieval.floor
     ]
+
+
+def _ranks(rows: NDArray[np.int64]) -> dict[int, int]:
+    return {int(row): rank for rank, row in enumerate(rows, start=1)}
+
+
+def _merged(snapshot: Snapshot, hits: Sequence[Sequence[_Hit]], limit: int) -> tuple[tuple[Passage, ...], ...]:
+    """The best `limit` passages of each query without repeats; as many hits are read as that takes."""
+    chunks: dict[int, Chunk] = {}
+    window = 0
+    while True:
+        window = 2 * max(window, limit)
+        chunks |= snapshot.chunks(sorted({h.row for ranked in hits for h in ranked[:window]} - chunks.keys()))
+        found = tuple(
+            merged([h.passage(chunks[h.row], rank) for rank, h in enumerate(ranked[:window], start=1)], limit)
+            for ranked in hits
+        )
+        if all(len(p) == limit or window >= len(ranked) for p, ranked in zip(found, hits, strict=True)):
+            return found
+
+
+def _reranked(
+    snapshot: Snapshot,
+    queries: Sequence[str],
+    hits: Sequence[Sequence[_Hit]],
+    retrieval: RetrievalSection,
+    rerank: Rerank,
+) -> tuple[tuple[Passage, ...], ...]:
+    """The reranker's order of the best fused candidates of each query, without repeats."""
+    best = [ranked[: max(retrieval.rerank_candidates, retrieval.passages)] for ranked in hits]
+    chunks = snapshot.chunks(sorted({h.row for ranked in best for h in ranked}))
+    found: list[tuple[Passage, ...]] = []
+    for query, ranked in zip(queries, best, strict=True):
+        passages = [h.passage(chunks[h.row], rank) for rank, h in enumerate(ranked, start=1)]
+        scores = rerank(query, [search_text(p.chunk) for p in passages])
+        read = [replace(p, reranked=float(score)) for p, score in zip(passages, scores, strict=True)]
+        found.append(merged(sorted(read, key=lambda p: (-(p.reranked or 0.0), p.rank)), retrieval.passages))
+    return tuple(found)

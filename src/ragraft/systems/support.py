@@ -23,7 +23,7 @@ def support(span_reader: SpanReader, questions: Sequence[str], answers: Sequence
     owner: list[int] = []
     for n, (question, answer) in enumerate(zip(questions, answers, strict=True)):
         for passage in _rests_on(answer) if answer else ():
-            pairs.append(Pair(question=question, passage=passage.chunk.text, title=passage.chunk.title))
+            pairs.append(Pair(question=question, passage=passage.text, title=passage.chunk.title))
             owner.append(n)
     chances: list[float | None] = [None] * len(questions)
     for n, span in zip(owner, span_reader.read_pairs(pairs) if pairs else (), strict=True):

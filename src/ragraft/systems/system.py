@@ -14,6 +14,7 @@ from ragraft import prompting
 from ragraft.config import RetrievalSection
 from ragraft.errors import DataError, LiveError
 from ragraft.models.protocol import Embedder, Generator
+from ragraft.models.reranker import Reranker
 from ragraft.models.span import SpanReader
 from ragraft.retrieve.index import Index, Snapshot
 from ragraft.retrieve.search import search
@@ -31,6 +32,7 @@ class Retriever:
     index: Index | Snapshot
     embedder: Embedder
     config: RetrievalSection
+    reranker: Reranker | None = None
     live: Callable[[Collection[str]], Mapping[str, str]] | None = None
     """Document ids -> a sentence with the values that are read now, for those that have any. May raise `LiveError`."""
 
@@ -41,7 +43,8 @@ class Retriever:
     def passages(self, requests: Sequence[Request], reader: Reader) -> tuple[tuple[Passage, ...], ...]:
         """The best passages that `reader` may see, best first, for each request."""
         questions = [r.question for r in requests]
-        found = search(self.index, questions, self.embedder.embed(questions, queries=True), reader, self.config)
+        vectors = self.embedder.embed(questions, queries=True)
+        found = search(self.index, questions, vectors, reader, self.config, self.reranker)
         return found if self.live is None else _with_live(found, self.live)
 
 
