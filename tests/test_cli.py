@@ -13,7 +13,7 @@ from ragraft.cli import app, main
 
 from .project import CONFIG, make
 
-COMMANDS = ("init", "compare", "sync", "search", "ask", "tune", "runs", "versions", "forget")
+COMMANDS = ("init", "advise", "compare", "sync", "search", "ask", "tune", "runs", "versions", "forget")
 DOWN = CONFIG.replace(
     "[tuning]",
     '[compare]\narms = ["base", "quote"]\n\n[models]\ngenerator = "http://127.0.0.1:9/v1#m"\nretries = 0\n\n[tuning]',

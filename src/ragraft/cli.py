@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ragraft.commands.advise import advise
 from ragraft.errors import RagraftError
 from ragraft.types import ARMS, PROBES, Adapter, Answer, ArmName, Failure, ProbeName, Reader, SyncPlan
 
@@ -112,6 +113,9 @@ def init(folder: Annotated[Path, typer.Argument(help="The folder to make.")]) ->
     console.print(
         f"Put your files into documents/ and your questions into examples.jsonl, then run [bold]ragraft compare {_escape(str(folder))}[/]."
     )
+
+
+app.command(epilog="Example:  ragraft advise --changes weekly --sources yes --yes")(advise)
 
 
 @app.command(epilog="Example:  ragraft compare examples/help-centre")
