@@ -166,3 +166,12 @@ def test_two_identical_arms_tie() -> None:
     same = drawn(0.5, 80, 7)
     found = recommend(compared({"rag": same, "tuned+rag": same}), Config())
     assert (found.outcome, found.arm) == ("tie", "rag")
+
+
+def test_two_copies_of_one_arm_are_a_tie() -> None:
+    """Nineteen of twenty are expected; `benchmarks/recommender.py` counts 200."""
+    found = [
+        recommend(compared({"rag": drawn(0.6, seed=2 * n), "raft": drawn(0.6, seed=2 * n + 1)}), Config()).outcome
+        for n in range(20)
+    ]
+    assert found.count("tie") >= 17
