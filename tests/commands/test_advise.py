@@ -44,7 +44,7 @@ def test_the_table_shows_the_judgement_and_its_evidence() -> None:
     shown = CliRunner().invoke(app, ["advise", "--yes"], env={"COLUMNS": "200"})
     assert shown.exit_code == 0
     for words in ("Start with `rag`.", "How sure: a lean.", "nothing was measured", "+1", "−2", "out", "Kandpal et al. 2023",
-                  "found otherwise:", "1. `rag` against `raft`", "arms = [", "--write"):  # fmt: skip
+                  "speaks against it:", "1. `rag` against `raft`", "arms = [", "--write"):  # fmt: skip
         assert words in shown.stdout
 
 

@@ -173,7 +173,7 @@ def _evidence(advice: Advice, console: Console) -> None:
         cited |= {p.id: (p, False) for p in reason.published if p.id not in cited}
     console.print("\n[bold]Published[/]")
     for paper, against in cited.values():
-        mark = "[yellow]found otherwise:[/] " if against else ""
+        mark = "[yellow]speaks against it:[/] " if against else ""
         figure = f" {paper.figure[0].upper()}{paper.figure[1:]}." if paper.figure else ""
         console.print(
             f"– {mark}{escape(paper.claim)}[dim]{escape(figure)} {escape(paper.cited)}, {paper.url}[/]", highlight=False
