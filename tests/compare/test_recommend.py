@@ -49,7 +49,9 @@ def compared(
         )
         for place, (arm, values) in enumerate(scores.items())
     ]
-    seconds = {arm: (build or {}).get(arm, 60.0 * (place + 1)) for place, arm in enumerate(scores)}
+    seconds: dict[ArmName, float] = {
+        arm: (build or {}).get(arm, 60.0 * (place + 1)) for place, arm in enumerate(scores)
+    }
     return compare(evaluations, examples, metric="correct", build_seconds=seconds, config=Config(), not_applicable=())
 
 
