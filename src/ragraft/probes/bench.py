@@ -81,7 +81,8 @@ class Bench:
 class Probe:
     """One probe. `title`: the question that it answers; `needs`, `does`, `reports` and `cannot` describe it in a sentence each.
 
-    `run(bench, folder)` may write into `folder`, and only there. A higher `version` makes saved results void.
+    `run(bench, folder)` may write into `folder`, and only there. A higher `version` makes saved results void, and so does another
+    value of a key of `[probes]` in `settings`.
     """
 
     name: ProbeName
@@ -92,6 +93,7 @@ class Probe:
     cannot: tuple[str, ...]
     run: Callable[[Bench, Path], ProbeResult]
     tasks: tuple[Task, ...] = ("answer",)
+    settings: frozenset[str] = frozenset()
     version: int = 1
 
 

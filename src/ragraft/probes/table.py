@@ -13,12 +13,14 @@ from ragraft.probes import (
     deletion,
     forgetting,
     freshness,
+    growth,
     injection,
     leakage,
     load,
     overfitting,
     permission,
     robustness,
+    setup,
 )
 from ragraft.probes.bench import Bench, Probe
 from ragraft.types import ProbeName, ProbeResult
@@ -36,6 +38,8 @@ PROBES: dict[ProbeName, Probe] = {
         robustness.PROBE,
         load.PROBE,
         overfitting.PROBE,
+        growth.PROBE,
+        setup.PROBE,
     )
 }  # fmt: skip
 RESULT = "result.json"
@@ -60,6 +64,6 @@ def run(name: ProbeName, bench: Bench) -> ProbeResult:
         )
         write_atomic(folder / RESULT, to_json(done))
 
-    key = bench.key(name, probe.version, bench.context.config.probes)
+    key = bench.key(name, probe.version, bench.context.config.probes.model_dump(include=set(probe.settings)))
     folder = bench.context.space.build_stage("probes", key, build)
     return from_json(ProbeResult, (folder / RESULT).read_bytes())
