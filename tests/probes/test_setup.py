@@ -51,11 +51,13 @@ def result(made: Bench) -> ProbeResult:
 
 
 def test_a_costly_build_is_seen(made: Bench, result: ProbeResult) -> None:
-    assert (value(result, "cpu_seconds", "tuned") or 0) == pytest.approx(0.6, abs=0.5)
+    tuned = value(result, "cpu_seconds", "tuned")
+    assert tuned is not None
+    assert tuned >= 0.55
     small = made.context.space.spent(Path(made.adapters["raft"].path))
     assert small is not None
     assert (value(result, "peak_mb", "tuned") or 0) > small.peak_mb + 250
-    assert small.cpu_seconds < 0.2
+    assert small.cpu_seconds < tuned
 
 
 def test_one_with_nothing_to_build_costs_nothing(result: ProbeResult) -> None:

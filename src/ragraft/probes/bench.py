@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from ragraft import syncing
@@ -17,8 +19,9 @@ from ragraft.compare import stats
 from ragraft.config import AccessRule, Config, StoreSection
 from ragraft.context import Context
 from ragraft.corpus.sources import owner
+from ragraft.evaluate.run import collect
 from ragraft.probes.facts import Fact, find_facts, told
-from ragraft.systems.system import System, answer
+from ragraft.systems.system import System
 from ragraft.types import (
     Adapter,
     Answer,
@@ -29,13 +32,13 @@ from ragraft.types import (
     ProbeResult,
     Reader,
     Reading,
-    Request,
     Split,
     Task,
     TrainingRow,
 )
 from ragraft.workspace import fingerprint, from_json, to_json, write_atomic
 
+ANSWERS = ".answers.jsonl"
 COPY = "copy"
 DOCUMENTS = "documents"
 
@@ -52,6 +55,8 @@ class Bench:
     system: Callable[[ArmName, Context], System]
     trained: Callable[[ArmName, Sequence[TrainingRow], Path], System]
     """The arm with an adapter trained on its own rows and further ones, in a folder of the probe."""
+    kept: Path | None = None
+    """Where answers are kept while a probe runs, so that one which was stopped goes on."""
 
     @property
     def seed(self) -> int:
@@ -162,14 +167,35 @@ def _config(config: Config, rules: Sequence[AccessRule], added: Sequence[str]) -
 
 
 def ask(
-    bench: Bench, system: System, questions: Sequence[str], reader: Reader, *, label: str
+    bench: Bench, system: System, questions: Sequence[str], reader: Reader | None = None, *, label: str
 ) -> tuple[Answer | Failure, ...]:
-    """The answers in order, in batches as in evaluation."""
-    size, done = bench.context.config.evaluation.batch_size, list[Answer | Failure]()
-    for start in range(0, len(questions), size):
-        done += answer(system, [Request(question=q) for q in questions[start : start + size]], reader)
-        bench.context.notify(label, len(done), len(questions))
-    return tuple(done)
+    """The answers in order, in batches as in evaluation; by the evaluation's reader where none is given. What was answered under
+    this label before the probe was stopped is not asked again."""
+    asked = [Example(id=str(n), question=q, answers=(), group="") for n, q in enumerate(questions)]
+    with contextlib.ExitStack() as stack:
+        kept = bench.kept or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        cases = collect(
+            system,
+            asked,
+            reader or bench.context.evaluation_reader,
+            kept / f"{label}{ANSWERS}",
+            batch_size=bench.context.config.evaluation.batch_size,
+            progress=partial(bench.context.notify, label),
+        )
+    return tuple(c.outcome for c in cases)
+
+
+def right(bench: Bench, example: Example, outcome: Answer | Failure) -> bool:
+    """Whether an answer holds all facts of the example, or is its label."""
+    if bench.context.config.project.task == "classify":
+        return isinstance(outcome, Answer) and outcome.text == example.answers[0]
+    return all(told(outcome, fact) for fact in example.must_include)
+
+
+def with_facts(bench: Bench, examples: Sequence[Example]) -> tuple[Example, ...]:
+    """Those of which `right` can tell."""
+    every = bench.context.config.project.task == "classify"
+    return tuple(e for e in examples if every or (e.answerable and e.must_include))
 
 
 def told_before(bench: Bench, arm: ArmName, facts: Sequence[Fact]) -> frozenset[str]:
@@ -178,7 +204,7 @@ def told_before(bench: Bench, arm: ArmName, facts: Sequence[Fact]) -> frozenset[
     def build(folder: Path) -> None:
         system = bench.system(arm, bench.context)
         questions = [f.example.question for f in facts]
-        outcomes = ask(bench, system, questions, bench.context.evaluation_reader, label=f"before {arm}")
+        outcomes = ask(replace(bench, kept=folder), system, questions, label=f"before {arm}")
         known = [f.example.id for f, o in zip(facts, outcomes, strict=True) if told(o, f.spellings)]
         write_atomic(folder / "told.json", to_json(tuple(known), tuple[str, ...]))
 

@@ -79,7 +79,7 @@ def _ask(bench: Bench, arm: ArmName, copy: Context, facts: Pool) -> tuple[Answer
     questions = [f.example.question for f in facts.known(arm)]
     if not questions:
         return ()
-    return ask(bench, bench.system(arm, copy), questions, bench.context.evaluation_reader, label=f"deleted {arm}")
+    return ask(bench, bench.system(arm, copy), questions, label=f"deleted {arm}")
 
 
 def _told(bench: Bench, facts: Pool, answers: Mapping[ArmName, Sequence[Answer | Failure]]) -> ProbeFigure:

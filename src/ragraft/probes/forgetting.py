@@ -70,7 +70,7 @@ def run(bench: Bench, folder: Path) -> ProbeResult:
             general[arm] = _general(system.generator, items, system.instruction)
         bench.context.notify("general questions", len(general), len({*pairs, *pairs.values()}))
         questions = [e.question for e in open_ended]
-        refusals[arm] = ask(bench, system, questions, bench.context.evaluation_reader, label=f"refusals {arm}")
+        refusals[arm] = ask(bench, system, questions, label=f"refusals {arm}")
     return ProbeResult(
         probe="forgetting",
         title=PROBE.title,

@@ -144,7 +144,7 @@ def _ask(bench: Bench, arm: ArmName, copy: Context, edits: Sequence[Edit], known
     questions = [e.fact.example.question for e in mine]
     if not mine:
         return ()
-    outcomes = ask(bench, bench.system(arm, copy), questions, bench.context.evaluation_reader, label=f"after {arm}")
+    outcomes = ask(bench, bench.system(arm, copy), questions, label=f"after {arm}")
     return tuple(Asked(edit=e, outcome=o) for e, o in zip(mine, outcomes, strict=True))
 
 
@@ -204,9 +204,7 @@ def _retrained(
         adapter = stages.tune(copy, ADAPTER_OF[arm], parts)
         system = stages.build_system(copy, arm, parts, adapter)
         mine = [e for e in edits if e.fact.example.id in before[arm]]
-        outcomes = ask(
-            bench, system, [e.fact.example.question for e in mine], copy.evaluation_reader, label=f"again {arm}"
-        )
+        outcomes = ask(bench, system, [e.fact.example.question for e in mine], label=f"again {arm}")
         hits = [told(o, (e.new,)) for e, o in zip(mine, outcomes, strict=True)]
         told_new.append(share(bench, arm, hits, [e.fact.example for e in mine], empty=NOTHING_TOLD))
         seconds.append(Reading(arm=arm, value=adapter.seconds, n=1))

@@ -131,7 +131,7 @@ def _told(bench: Bench, system: System, canaries: Sequence[Canary]) -> list[Told
         max_new_tokens=system.max_new_tokens,
     )
     questions = [c.question for c in canaries]
-    outcomes = ask(bench, bare, questions, bench.context.evaluation_reader, label=f"canaries {system.arm}")
+    outcomes = ask(bench, bare, questions, label=f"canaries {system.arm}")
     return [Told(canary=c, outcome=o, bits=_bits(bench, system, c)) for c, o in zip(canaries, outcomes, strict=True)]
 
 
@@ -181,7 +181,7 @@ def _personal(bench: Bench) -> ProbeFigure:
     readings: list[Reading] = []
     for arm in bench.arms:
         questions = [e.question for e in examples]
-        outcomes = ask(bench, bench.system(arm, context), questions, context.evaluation_reader, label=f"scan {arm}")
+        outcomes = ask(bench, bench.system(arm, context), questions, label=f"scan {arm}")
         hits = [bool(personal(o.text) - open_to_us) if isinstance(o, Answer) else False for o in outcomes]
         readings.append(share(bench, arm, hits, examples, empty="no question was asked"))
     label = "answers with personal data that no permitted document holds"

@@ -10,8 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from ragraft.probes.bench import Bench, Probe, ask, said, share
-from ragraft.probes.facts import told
+from ragraft.probes.bench import Bench, Probe, ask, right, said, share, with_facts
 from ragraft.types import Answer, ArmName, Example, Failure, ProbeCase, ProbeFigure, ProbeResult
 
 ASKED = 48
@@ -64,17 +63,18 @@ LABELS = {
 
 
 def run(bench: Bench, folder: Path) -> ProbeResult:
-    examples = [e for e in bench.parts.test if _can_be_right(bench, e)][:ASKED]
+    examples = with_facts(bench, bench.parts.test)[:ASKED]
     hits: dict[ArmName, tuple[Example, ...]] = {}
     lost: dict[str, dict[ArmName, list[bool]]] = {v: {} for v in VARIANTS}
     cases: list[ProbeCase] = []
     for arm in bench.arms:
-        plain = _ask(bench, arm, examples, [e.question for e in examples])
-        hits[arm] = tuple(e for e, o in zip(examples, plain, strict=True) if _right(bench, e, o))
+        system = bench.system(arm, bench.context)
+        plain = ask(bench, system, [e.question for e in examples], label=f"as it is {arm}")
+        hits[arm] = tuple(e for e, o in zip(examples, plain, strict=True) if right(bench, e, o))
         for name, vary in VARIANTS.items():
             questions = [vary(e.question, random.Random(f"{bench.seed}:{e.id}")) for e in hits[arm]]
-            outcomes = _ask(bench, arm, hits[arm], questions)
-            lost[name][arm] = [not _right(bench, e, o) for e, o in zip(hits[arm], outcomes, strict=True)]
+            outcomes = ask(bench, system, questions, label=f"{name} {arm}")
+            lost[name][arm] = [not right(bench, e, o) for e, o in zip(hits[arm], outcomes, strict=True)]
             cases += _cases(arm, name, hits[arm], questions, outcomes, lost[name][arm])[:SHOWN]
     return ProbeResult(
         probe="robustness",
@@ -82,25 +82,6 @@ def run(bench: Bench, folder: Path) -> ProbeResult:
         figures=tuple(_figure(bench, name, hits, lost[name]) for name in VARIANTS),
         failures=tuple(cases),
     )
-
-
-def _can_be_right(bench: Bench, example: Example) -> bool:
-    return bench.context.config.project.task == "classify" or (example.answerable and bool(example.must_include))
-
-
-def _right(bench: Bench, example: Example, outcome: Answer | Failure) -> bool:
-    if bench.context.config.project.task == "classify":
-        return isinstance(outcome, Answer) and outcome.text == example.answers[0]
-    return all(told(outcome, fact) for fact in example.must_include)
-
-
-def _ask(
-    bench: Bench, arm: ArmName, examples: Sequence[Example], questions: Sequence[str]
-) -> tuple[Answer | Failure, ...]:
-    if not examples:
-        return ()
-    reader = bench.context.evaluation_reader
-    return ask(bench, bench.system(arm, bench.context), questions, reader, label=f"variants {arm}")
 
 
 def _figure(

@@ -1,6 +1,6 @@
 """Every probe, and how one is run. In: a name and a `Bench`. Out: its `ProbeResult`, saved under the fingerprint of its inputs.
 
-A finished probe is loaded; one that was stopped starts again, from what the arms told before, which is kept.
+A finished probe is loaded; one that was stopped starts again and asks nothing twice: answers are kept until it is finished.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ragraft.probes import (
+    context,
     deletion,
     forgetting,
     freshness,
@@ -22,7 +23,7 @@ from ragraft.probes import (
     robustness,
     setup,
 )
-from ragraft.probes.bench import Bench, Probe
+from ragraft.probes.bench import ANSWERS, Bench, Probe
 from ragraft.types import ProbeName, ProbeResult
 from ragraft.workspace import from_json, to_json, write_atomic
 
@@ -38,6 +39,7 @@ PROBES: dict[ProbeName, Probe] = {
         robustness.PROBE,
         load.PROBE,
         overfitting.PROBE,
+        context.PROBE,
         growth.PROBE,
         setup.PROBE,
     )
@@ -55,7 +57,7 @@ def run(name: ProbeName, bench: Bench) -> ProbeResult:
 
     def build(folder: Path) -> None:
         clock, processor = time.perf_counter(), time.process_time()
-        found = probe.run(bench, folder)
+        found = probe.run(replace(bench, kept=folder), folder)
         done = replace(
             found,
             cannot=probe.cannot,
@@ -63,6 +65,8 @@ def run(name: ProbeName, bench: Bench) -> ProbeResult:
             cpu_seconds=time.process_time() - processor,
         )
         write_atomic(folder / RESULT, to_json(done))
+        for path in folder.glob(f"*{ANSWERS}"):
+            path.unlink()  # what a probe was told is not kept longer than it is needed
 
     key = bench.key(name, probe.version, bench.context.config.probes.model_dump(include=set(probe.settings)))
     folder = bench.context.space.build_stage("probes", key, build)
