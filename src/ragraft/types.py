@@ -13,7 +13,7 @@ ArmName = Literal["base", "quote", "rag", "tuned", "tuned+rag", "raft"]
 SplitName = Literal["train", "dev", "test"]
 ProbeName = Literal[
     "freshness", "deletion", "permission", "injection", "forgetting", "leakage", "robustness", "load", "overfitting",
-    "context", "growth", "setup",
+    "style", "context", "growth", "setup",
 ]  # fmt: skip
 Role = Literal["system", "user", "assistant"]
 

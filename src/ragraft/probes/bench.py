@@ -87,7 +87,7 @@ class Probe:
     """One probe. `title`: the question that it answers; `needs`, `does`, `reports` and `cannot` describe it in a sentence each.
 
     `run(bench, folder)` may write into `folder`, and only there. A higher `version` makes saved results void, and so does another
-    value of a key of `[probes]` in `settings`.
+    value of `settings(bench)`: what else its result depends on.
     """
 
     name: ProbeName
@@ -98,7 +98,7 @@ class Probe:
     cannot: tuple[str, ...]
     run: Callable[[Bench, Path], ProbeResult]
     tasks: tuple[Task, ...] = ("answer",)
-    settings: frozenset[str] = frozenset()
+    settings: Callable[[Bench], object] = lambda bench: ()
     version: int = 1
 
 

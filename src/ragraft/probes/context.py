@@ -211,5 +211,5 @@ PROBE = Probe(
         "The places are compared among few passages: a loss in the middle of a long context does not show here.",
     ),
     run=run,
-    settings=frozenset({"passages"}),
+    settings=lambda bench: bench.context.config.probes.passages,
 )

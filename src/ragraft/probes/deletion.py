@@ -145,5 +145,5 @@ PROBE = Probe(
         "Only the index and the adapters are looked at: backups, logs and copies elsewhere are not.",
     ),
     run=run,
-    settings=frozenset({"questions"}),
+    settings=lambda bench: bench.context.config.probes.questions,
 )

@@ -249,5 +249,5 @@ PROBE = Probe(
         "The seconds are those of a sync at once: with a scheduled sync, its interval comes on top.",
     ),
     run=run,
-    settings=frozenset({"questions", "retrain"}),
+    settings=lambda bench: (bench.context.config.probes.questions, bench.context.config.probes.retrain),
 )

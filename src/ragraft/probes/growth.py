@@ -214,5 +214,5 @@ PROBE = Probe(
         "Only the search grows: syncs of so many documents, and memory while many search at once, are not measured.",
     ),
     run=run,
-    settings=frozenset({"sizes"}),
+    settings=lambda bench: bench.context.config.probes.sizes,
 )

@@ -129,5 +129,5 @@ PROBE = Probe(
         'here is what `adapters = "refuse"` in [access] holds back, by not letting such a reader ask the arm at all.',
     ),
     run=run,
-    settings=frozenset({"questions"}),
+    settings=lambda bench: bench.context.config.probes.questions,
 )

@@ -130,5 +130,9 @@ PROBE = Probe(
     ),
     run=run,
     tasks=("answer", "classify"),
-    settings=frozenset({"core_watts", "gpu_watts", "pue"}),
+    settings=lambda bench: (
+        bench.context.config.probes.core_watts,
+        bench.context.config.probes.gpu_watts,
+        bench.context.config.probes.pue,
+    ),
 )

@@ -22,6 +22,7 @@ from ragraft.probes import (
     permission,
     robustness,
     setup,
+    style,
 )
 from ragraft.probes.bench import ANSWERS, Bench, Probe
 from ragraft.types import ProbeName, ProbeResult
@@ -39,6 +40,7 @@ PROBES: dict[ProbeName, Probe] = {
         robustness.PROBE,
         load.PROBE,
         overfitting.PROBE,
+        style.PROBE,
         context.PROBE,
         growth.PROBE,
         setup.PROBE,
@@ -68,6 +70,6 @@ def run(name: ProbeName, bench: Bench) -> ProbeResult:
         for path in folder.glob(f"*{ANSWERS}"):
             path.unlink()  # what a probe was told is not kept longer than it is needed
 
-    key = bench.key(name, probe.version, bench.context.config.probes.model_dump(include=set(probe.settings)))
+    key = bench.key(name, probe.version, probe.settings(bench))
     folder = bench.context.space.build_stage("probes", key, build)
     return from_json(ProbeResult, (folder / RESULT).read_bytes())
