@@ -309,7 +309,7 @@ def _write(context: Context, index: Index, look: _Look) -> _Done:
             done.skipped.append(document)
         else:
             done.skipped += [Skipped(source=item.id, reason=note, part=True) for note in document.notes]
-            done.flagged += [Flagged(document=item.id, text=text) for text in instructions(document.text)]
+            done.flagged += [Flagged(document=item.id, text=text) for text in _suspicious(document)]
             waiting.append(_cut(context, _with_own_rights(context, document)))
         if number == len(look.stale) or sum(len(e.chunks) for e in waiting) >= CHUNKS_A_COMMIT:
             sources = {by_content.get(content_key(e.document.hash), e.document.id) for e in waiting}
@@ -323,6 +323,10 @@ def _write(context: Context, index: Index, look: _Look) -> _Done:
     if done.chunks > tidied:
         index.optimize()
     return done
+
+
+def _suspicious(document: Document) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*instructions(document.title), *instructions(document.text))))
 
 
 def _with_own_rights(context: Context, document: Document) -> Document:

@@ -112,6 +112,8 @@ def test_paraphrases() -> None:
         == "Yes, you can keep 3 files in Settings > Logs, since it does not cost anything."
     )
     assert "yes, you can keep three files" in chatty(text, random.Random(1))
-    assert terse(text, random.Random(1)) == "Yes, can keep three files in Settings > Logs, since it doesn't cost anything"
+    assert (
+        terse(text, random.Random(1)) == "Yes, can keep three files in Settings > Logs, since it doesn't cost anything"
+    )
     assert "neutral" not in paraphrases("No dogs.", 7)
     assert neutral("Sure thing! Great question, thanks! It costs €9.", random.Random(1)) == "It is priced at €9."
