@@ -5,7 +5,6 @@ import pytest
 from ragraft import stages
 from ragraft.context import Context
 from ragraft.probes import table
-from ragraft.probes.context import NO_INDEX
 from ragraft.systems.system import System
 from ragraft.types import ProbeResult, Prompt
 
@@ -62,4 +61,6 @@ def test_what_did_not_fit_is_counted_and_not_blamed_on_the_place(result: ProbeRe
 
 
 def test_one_without_an_index_has_no_figures(result: ProbeResult) -> None:
-    assert {(f.reading("base").value, f.reading("base").reason) for f in result.figures} == {(None, NO_INDEX)}
+    assert {(f.reading("base").value, f.reading("base").reason) for f in result.figures} == {
+        (None, "it reads no documents when it answers")
+    }

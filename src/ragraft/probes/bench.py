@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 from ragraft import syncing
 from ragraft.compare import stats
@@ -21,6 +22,7 @@ from ragraft.context import Context
 from ragraft.corpus.sources import owner
 from ragraft.evaluate.run import collect
 from ragraft.probes.facts import Fact, find_facts, told
+from ragraft.stages import INDEX_ARMS
 from ragraft.systems.system import System
 from ragraft.types import (
     Adapter,
@@ -28,6 +30,7 @@ from ragraft.types import (
     ArmName,
     Example,
     Failure,
+    ProbeFigure,
     ProbeName,
     ProbeResult,
     Reader,
@@ -38,6 +41,8 @@ from ragraft.types import (
 )
 from ragraft.workspace import fingerprint, from_json, to_json, write_atomic
 
+FAILED = "every answer failed"
+T = TypeVar("T")
 ANSWERS = ".answers.jsonl"
 COPY = "copy"
 DOCUMENTS = "documents"
@@ -72,6 +77,13 @@ class Bench:
             (config.project, config.evaluation, config.documents, context.evaluation_reader, index),
             (context.embedder_fingerprint, context.generator_fingerprint, self.parts),
             more,
+        )
+
+    @property
+    def no_index(self) -> dict[ArmName, str]:
+        """The arms that read no documents when they answer, and the same said in words."""
+        return dict.fromkeys(
+            (arm for arm in self.arms if arm not in INDEX_ARMS), "it reads no documents when it answers"
         )
 
     def facts(self) -> tuple[Fact, ...]:
@@ -185,11 +197,36 @@ def ask(
     return tuple(c.outcome for c in cases)
 
 
-def right(bench: Bench, example: Example, outcome: Answer | Failure) -> bool:
-    """Whether an answer holds all facts of the example, or is its label."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Put:
+    """An example put to an arm, in its own words or others."""
+
+    example: Example
+    question: str
+    outcome: Answer | Failure
+
+
+def put(
+    bench: Bench,
+    system: System,
+    examples: Sequence[Example],
+    *,
+    label: str,
+    words: Callable[[Example], str] | None = None,
+) -> tuple[Put, ...]:
+    """As `ask`; `words` makes an example's question, which is its own by default."""
+    questions = [words(e) if words else e.question for e in examples]
+    outcomes = ask(bench, system, questions, label=label)
+    return tuple(Put(example=e, question=q, outcome=o) for e, q, o in zip(examples, questions, outcomes, strict=True))
+
+
+def right(bench: Bench, found: Put) -> bool | None:
+    """Whether an answer holds all facts of its example, or is its label; None where none came."""
+    if isinstance(found.outcome, Failure):
+        return None
     if bench.context.config.project.task == "classify":
-        return isinstance(outcome, Answer) and outcome.text == example.answers[0]
-    return all(told(outcome, fact) for fact in example.must_include)
+        return found.outcome.text == found.example.answers[0]
+    return all(told(found.outcome, fact) for fact in found.example.must_include)
 
 
 def with_facts(bench: Bench, examples: Sequence[Example]) -> tuple[Example, ...]:
@@ -218,6 +255,33 @@ def share(bench: Bench, arm: ArmName, hits: Sequence[bool], examples: Sequence[E
     finite = found.low is not None and abs(found.low) <= 1  # one group alone has an infinite interval
     low, high = (found.low, found.high) if finite else (None, None)
     return Reading(arm=arm, value=found.mean, low=low, high=high, n=found.n, reason="" if found.n else empty)
+
+
+def shares(
+    bench: Bench,
+    name: str,
+    label: str,
+    found: Mapping[ArmName, Sequence[T]],
+    *,
+    hit: Callable[[T], bool | None],
+    example: Callable[[T], Example],
+    better: bool | None,
+    empty: str,
+    absent: Mapping[ArmName, str] | None = None,
+) -> ProbeFigure:
+    """For each arm the share of its cases that are hits; a case whose hit is None (no answer came) is left out. `empty` says why an
+    arm may have no case, `absent` why it is not in `found`."""
+    readings = {arm: Reading(arm=arm, value=None, reason=reason) for arm, reason in (absent or {}).items()}
+    for arm, cases in found.items():
+        told = [(h, example(c)) for c in cases if (h := hit(c)) is not None]
+        readings[arm] = share(
+            bench, arm, [h for h, _ in told], [e for _, e in told], empty=FAILED if cases and not told else empty
+        )
+    return figure(name, label, "share", better, [readings[arm] for arm in bench.arms if arm in readings])
+
+
+def figure(name: str, label: str, unit: str, better: bool | None, readings: Sequence[Reading]) -> ProbeFigure:
+    return ProbeFigure(name=name, label=label, unit=unit, higher_is_better=better, readings=tuple(readings))
 
 
 def said(outcome: Answer | Failure) -> str:

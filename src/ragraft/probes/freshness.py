@@ -8,14 +8,26 @@ from __future__ import annotations
 import random
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ragraft import stages
 from ragraft.context import Context
 from ragraft.evaluate.scorers import holds, plain
-from ragraft.probes.bench import DOCUMENTS, Bench, Probe, ask, copied, said, share, sync_copy, told_before
+from ragraft.probes.bench import (
+    DOCUMENTS,
+    Bench,
+    Probe,
+    ask,
+    copied,
+    figure,
+    said,
+    share,
+    shares,
+    sync_copy,
+    told_before,
+)
 from ragraft.probes.facts import Fact, changed, editable, rewritten, told
 from ragraft.stages import ADAPTER_OF
 from ragraft.systems.system import System, answer
@@ -75,7 +87,7 @@ def run(bench: Bench, folder: Path) -> ProbeResult:
         title=PROBE.title,
         figures=(
             *_shares(bench, asked),
-            _figure("seconds", "from the edit to the new answer", "s", False, tuple(seconds)),
+            figure("seconds", "from the edit to the new answer", "s", False, tuple(seconds)),
             *again,
         ),
         notes=notes,
@@ -149,27 +161,21 @@ def _ask(bench: Bench, arm: ArmName, copy: Context, edits: Sequence[Edit], known
 
 
 def _shares(bench: Bench, asked: Mapping[ArmName, Sequence[Asked]]) -> tuple[ProbeFigure, ...]:
-    def readings(pick: str) -> tuple[Reading, ...]:
-        return tuple(
-            share(
-                bench,
-                arm,
-                [{"new": a.new, "old": a.old, "neither": not a.new and not a.old}[pick] for a in found],
-                [a.edit.fact.example for a in found],
-                empty=NOTHING_TOLD,
-            )
-            for arm, found in asked.items()
-        )
+    def of(name: str, label: str, better: bool | None, hit: Callable[[Asked], bool]) -> ProbeFigure:
+        return shares(
+            bench, name, label, asked, hit=lambda a: hit(a) if isinstance(a.outcome, Answer) else None, example=_example,
+            better=better, empty=NOTHING_TOLD,
+        )  # fmt: skip
 
     return (
-        _figure("new", "tells the new fact", "share", True, readings("new")),
-        _figure("old", "still tells the old fact", "share", False, readings("old")),
-        _figure("neither", "tells neither", "share", None, readings("neither")),
+        of("new", "tells the new fact", True, lambda a: a.new),
+        of("old", "still tells the old fact", False, lambda a: a.old),
+        of("neither", "tells neither", None, lambda a: not a.new and not a.old),
     )
 
 
-def _figure(name: str, label: str, unit: str, better: bool | None, readings: tuple[Reading, ...]) -> ProbeFigure:
-    return ProbeFigure(name=name, label=label, unit=unit, higher_is_better=better, readings=readings)
+def _example(asked: Asked) -> Example:
+    return asked.edit.fact.example
 
 
 def _seconds(bench: Bench, arm: ArmName, copy: Context, asked: Sequence[Asked]) -> Reading:
@@ -209,8 +215,8 @@ def _retrained(
         told_new.append(share(bench, arm, hits, [e.fact.example for e in mine], empty=NOTHING_TOLD))
         seconds.append(Reading(arm=arm, value=adapter.seconds, n=1))
     return (
-        _figure("new_retrained", "tells the new fact after training again", "share", True, tuple(told_new)),
-        _figure("retraining", "training again", "s", False, tuple(seconds)),
+        figure("new_retrained", "tells the new fact after training again", "share", True, told_new),
+        figure("retraining", "training again", "s", False, seconds),
     )
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragraft.context import Context
-from ragraft.probes.bench import Bench, Probe, copied, share
+from ragraft.probes.bench import Bench, Probe, copied, figure, share
 from ragraft.retrieve.index import Entry, search_text
 from ragraft.systems.system import Retriever
 from ragraft.types import ArmName, Chunk, Document, Example, ProbeFigure, ProbeResult, Reading, Request
@@ -191,15 +191,11 @@ def _figures(
             p50.append(Reading(arm=arm, value=statistics.median(at.seconds), n=len(at.seconds)))
             disk.append(Reading(arm=arm, value=at.size / 1e6, n=at.chunks))
         figures += [
-            _figure(f"recall_{times}", f"finds a named document, index {times} times as large", "share", True, recall),
-            _figure(f"p50_{times}", f"one search, index {times} times as large", "s", False, p50),
-            _figure(f"disk_{times}", f"on disk, index {times} times as large (n: chunks)", "MB", False, disk),
+            figure(f"recall_{times}", f"finds a named document, index {times} times as large", "share", True, recall),
+            figure(f"p50_{times}", f"one search, index {times} times as large", "s", False, p50),
+            figure(f"disk_{times}", f"on disk, index {times} times as large (n: chunks)", "MB", False, disk),
         ]
     return tuple(figures)
-
-
-def _figure(name: str, label: str, unit: str, better: bool, readings: Sequence[Reading]) -> ProbeFigure:
-    return ProbeFigure(name=name, label=label, unit=unit, higher_is_better=better, readings=tuple(readings))
 
 
 PROBE = Probe(

@@ -16,7 +16,7 @@ from pathlib import Path
 from ragraft import syncing
 from ragraft.config import ProbesSection
 from ragraft.models.load import is_remote
-from ragraft.probes.bench import Bench, Probe
+from ragraft.probes.bench import Bench, Probe, figure
 from ragraft.stages import INDEX_ARMS, threshold_spent
 from ragraft.types import ArmName, ProbeFigure, ProbeResult, Reading, Spent
 
@@ -38,18 +38,17 @@ def run(bench: Bench, folder: Path) -> ProbeResult:
     parts: dict[ArmName, tuple[Part, ...]] = {arm: _parts(bench, arm) for arm in bench.arms}
     prices = bench.context.config.probes
 
-    def figure(name: str, label: str, unit: str, of: Callable[[Sequence[Part]], float | None]) -> ProbeFigure:
-        readings = tuple(_reading(arm, found, of) for arm, found in parts.items())
-        return ProbeFigure(name=name, label=label, unit=unit, higher_is_better=False, readings=readings)
+    def of(name: str, label: str, unit: str, add: Callable[[Sequence[Part]], float | None]) -> ProbeFigure:
+        return figure(name, label, unit, False, [_reading(arm, found, add) for arm, found in parts.items()])
 
     return ProbeResult(
         probe="setup",
         title=PROBE.title,
         figures=(
-            figure("seconds", "to build it, by the clock", "s", lambda p: _sum([x.seconds for x in p])),
-            figure("cpu_seconds", "the same, of the processor", "s", _spent(lambda s: s.cpu_seconds, sum)),
-            figure("peak_mb", "most memory held meanwhile", "MB", _spent(lambda s: s.peak_mb, max)),
-            figure("energy", "energy, estimated", "Wh", _spent(lambda s: watt_hours(s, prices), sum)),
+            of("seconds", "to build it, by the clock", "s", lambda p: _sum([x.seconds for x in p])),
+            of("cpu_seconds", "the same, of the processor", "s", _spent(lambda s: s.cpu_seconds, sum)),
+            of("peak_mb", "most memory held meanwhile", "MB", _spent(lambda s: s.peak_mb, max)),
+            of("energy", "energy, estimated", "Wh", _spent(lambda s: watt_hours(s, prices), sum)),
         ),
         notes=_notes(bench, parts),
     )

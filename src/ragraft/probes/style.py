@@ -25,10 +25,10 @@ from ragraft.corpus.parse import parse
 from ragraft.corpus.sources import Item
 from ragraft.errors import DataError
 from ragraft.models import load
-from ragraft.probes.bench import Bench, Probe, ask, right, said, share
+from ragraft.probes.bench import Bench, Probe, Put, figure, put, right, said, shares
 from ragraft.probes.plain import manner, paraphrases
 from ragraft.systems.cite import sentences
-from ragraft.types import Answer, ArmName, Example, ProbeCase, ProbeFigure, ProbeResult, Reading, Skipped
+from ragraft.types import Answer, ArmName, ProbeCase, ProbeFigure, ProbeResult, Reading, Skipped
 
 ASKED = 48
 """Test questions, at most."""
@@ -68,8 +68,7 @@ class Judge:
 class Spoken:
     """One answer. `house`: the chance that it is in the house style."""
 
-    example: Example
-    answer: Answer
+    put: Put
     house: float
 
 
@@ -80,25 +79,36 @@ def run(bench: Bench, folder: Path) -> ProbeResult:
     found = learn(texts, partial(_features, embedder.embed), seed=bench.seed)
     if isinstance(found, str):
         readings = tuple(Reading(arm=arm, value=None, reason=found) for arm in bench.arms)
-        figure = ProbeFigure(name="house", label=LABEL, unit="share", higher_is_better=True, readings=readings)
-        return ProbeResult(probe="style", title=PROBE.title, figures=(figure,), notes=(found,))
+        house = figure("house", LABEL, "share", True, readings)
+        return ProbeResult(probe="style", title=PROBE.title, figures=(house,), notes=(found,))
     examples = [e for e in bench.parts.test if e.answerable][:ASKED]
     spoken: dict[ArmName, tuple[Spoken, ...]] = {}
     for arm in bench.arms:
-        outcomes = ask(bench, bench.system(arm, bench.context), [e.question for e in examples], label=f"style {arm}")
-        pairs = [(e, o) for e, o in zip(examples, outcomes, strict=True) if isinstance(o, Answer) and not o.refused]
-        chances = found.house([o.text for _, o in pairs]) if pairs else ()
-        spoken[arm] = tuple(
-            Spoken(example=e, answer=o, house=float(c)) for (e, o), c in zip(pairs, chances, strict=True)
+        answers = put(bench, bench.system(arm, bench.context), examples, label=f"style {arm}")
+        told = [p for p in answers if isinstance(p.outcome, Answer) and not p.outcome.refused]
+        chances = found.house([said(p.outcome) for p in told]) if told else ()
+        spoken[arm] = tuple(Spoken(put=p, house=float(c)) for p, c in zip(told, chances, strict=True))
+
+    def of(name: str, label: str, hit: Callable[[Spoken], bool | None]) -> ProbeFigure:
+        return shares(
+            bench,
+            name,
+            label,
+            spoken,
+            hit=hit,
+            example=lambda s: s.put.example,
+            better=True,
+            empty="it answered nothing",
         )
+
     plain = ", ".join(f"{100 * taken:.0f} % ({name})" for name, taken in found.plain.items())
     return ProbeResult(
         probe="style",
         title=PROBE.title,
         figures=(
-            _figure(bench, "house", LABEL, spoken, lambda s: s.house >= 0.5),
-            _figure(bench, "facts", "answers that keep all their facts", spoken, lambda s: _kept(bench, s)),
-            _figure(bench, "both", "in the house style with all facts", spoken, lambda s: s.house >= 0.5 and _kept(bench, s)),
+            of("house", LABEL, lambda s: s.house >= 0.5),
+            of("facts", "answers that keep all their facts", partial(_kept, bench)),
+            of("both", "in the house style with all facts", partial(_both, bench)),
         ),
         notes=(
             f"the classifier tells {100 * found.accuracy:.0f} % of texts that it did not learn from right; it takes for the house's "
@@ -226,21 +236,13 @@ def _fitted(features: Vectors, truth: NDArray[np.bool_], seed: int) -> Callable[
 # --- figures -----------------------------------------------------------------------------------------------------------
 
 
-def _kept(bench: Bench, spoken: Spoken) -> bool:
-    return right(bench, spoken.example, spoken.answer)
+def _kept(bench: Bench, spoken: Spoken) -> bool | None:
+    """None of an answer without must_include facts: nobody can say whether it keeps them."""
+    return right(bench, spoken.put) if spoken.put.example.must_include else None
 
 
-def _figure(
-    bench: Bench, name: str, label: str, spoken: dict[ArmName, tuple[Spoken, ...]], hit: Callable[[Spoken], bool]
-) -> ProbeFigure:
-    readings: list[Reading] = []
-    for arm in bench.arms:
-        # Of an answer without must_include facts nobody can say whether it keeps them.
-        some = [s for s in spoken[arm] if name == "house" or s.example.must_include]
-        readings.append(
-            share(bench, arm, [hit(s) for s in some], [s.example for s in some], empty="it answered nothing")
-        )
-    return ProbeFigure(name=name, label=label, unit="share", higher_is_better=True, readings=tuple(readings))
+def _both(bench: Bench, spoken: Spoken) -> bool | None:
+    return None if (kept := _kept(bench, spoken)) is None else kept and spoken.house >= 0.5
 
 
 def _cases(arm: ArmName, spoken: Sequence[Spoken]) -> list[ProbeCase]:
@@ -250,9 +252,9 @@ def _cases(arm: ArmName, spoken: Sequence[Spoken]) -> list[ProbeCase]:
         ProbeCase(
             arm=arm,
             figure="house",
-            question=s.example.question,
-            said=said(s.answer),
-            expected=f"the house style, as in: {s.example.answers[0]}",
+            question=s.put.question,
+            said=said(s.put.outcome),
+            expected=f"the house style, as in: {s.put.example.answers[0]}",
         )
         for s in odd[:SHOWN]
     ]
