@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from ragraft import syncing
 from ragraft.compare import stats
@@ -42,7 +42,6 @@ from ragraft.types import (
 from ragraft.workspace import fingerprint, from_json, to_json, write_atomic
 
 FAILED = "every answer failed"
-T = TypeVar("T")
 ANSWERS = ".answers.jsonl"
 COPY = "copy"
 DOCUMENTS = "documents"
@@ -112,6 +111,16 @@ class Probe:
     tasks: tuple[Task, ...] = ("answer",)
     settings: Callable[[Bench], object] = lambda bench: ()
     version: int = 1
+
+
+class Case(Protocol):
+    """One case of a share."""
+
+    @property
+    def example(self) -> Example: ...
+
+
+T = TypeVar("T", bound=Case)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,9 +271,8 @@ def shares(
     name: str,
     label: str,
     found: Mapping[ArmName, Sequence[T]],
-    *,
     hit: Callable[[T], bool | None],
-    example: Callable[[T], Example],
+    *,
     better: bool | None,
     empty: str,
     absent: Mapping[ArmName, str] | None = None,
@@ -273,7 +281,7 @@ def shares(
     arm may have no case, `absent` why it is not in `found`."""
     readings = {arm: Reading(arm=arm, value=None, reason=reason) for arm, reason in (absent or {}).items()}
     for arm, cases in found.items():
-        told = [(h, example(c)) for c in cases if (h := hit(c)) is not None]
+        told = [(h, c.example) for c in cases if (h := hit(c)) is not None]
         readings[arm] = share(
             bench, arm, [h for h, _ in told], [e for _, e in told], empty=FAILED if cases and not told else empty
         )

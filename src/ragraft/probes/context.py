@@ -56,6 +56,10 @@ class Placed:
     at: Mapping[str, Put]
 
     @property
+    def example(self) -> Example:
+        return self.case.example
+
+    @property
     def seen(self) -> bool:
         """Whether its passage stood in the prompt at every place, so that the places can be compared."""
         return all(self._saw(put) for put in self.at.values())
@@ -128,27 +132,28 @@ def _placed(bench: Bench, system: System, retriever: Retriever, cases: Sequence[
 
 
 def _right(bench: Bench, n: int, found: Mapping[ArmName, Sequence[Put]]) -> ProbeFigure:
-    return shares(
-        bench, f"right_{n}", f"right with {_passages(n)}", found, hit=partial(right, bench), example=lambda p: p.example,
-        better=True, empty="", absent=bench.no_index,
-    )  # fmt: skip
+    label, hit = f"right with {_passages(n)}", partial(right, bench)
+    return shares(bench, f"right_{n}", label, found, hit, better=True, empty="", absent=bench.no_index)
 
 
 def _dropped(bench: Bench, n: int, found: Mapping[ArmName, Sequence[Put]]) -> ProbeFigure:
-    return shares(
-        bench, f"dropped_{n}", f"{_passages(n)} did not fit", found,
-        hit=lambda p: p.outcome.dropped > 0 if isinstance(p.outcome, Answer) else None, example=lambda p: p.example,
-        better=False, empty="", absent=bench.no_index,
-    )  # fmt: skip
+    def hit(put: Put) -> bool | None:
+        return put.outcome.dropped > 0 if isinstance(put.outcome, Answer) else None
+
+    label = f"{_passages(n)} did not fit"
+    return shares(bench, f"dropped_{n}", label, found, hit, better=False, empty="", absent=bench.no_index)
 
 
 def _right_at(bench: Bench, place: str, found: Mapping[ArmName, Sequence[Placed]]) -> ProbeFigure:
+    def hit(one: Placed) -> bool | None:
+        return right(bench, one.at[place])
+
     seen: dict[ArmName, list[Placed]] = {arm: [p for p in placed if p.seen] for arm, placed in found.items()}
-    return shares(
-        bench, f"place_{place}", f"right where the passage with the answer stands {place}", seen,
-        hit=lambda p: right(bench, p.at[place]), example=lambda p: p.case.example,
-        better=True, empty="no question had its passage in the prompt at every place", absent=bench.no_index,
-    )  # fmt: skip
+    label, empty = (
+        f"right where the passage with the answer stands {place}",
+        "no question had its passage in the prompt at every place",
+    )
+    return shares(bench, f"place_{place}", label, seen, hit, better=True, empty=empty, absent=bench.no_index)
 
 
 def _passages(n: int) -> str:

@@ -29,7 +29,7 @@ from ragraft.probes.bench import (
 )
 from ragraft.probes.facts import Fact, told
 from ragraft.retrieve import history
-from ragraft.types import Answer, ArmName, Failure, ProbeCase, ProbeFigure, ProbeResult, Reading
+from ragraft.types import Answer, ArmName, Example, Failure, ProbeCase, ProbeFigure, ProbeResult, Reading
 
 NEEDLE = 32
 """Characters of a document's own text that are looked for in the store's files."""
@@ -42,6 +42,10 @@ class Asked:
 
     fact: Fact
     outcome: Answer | Failure
+
+    @property
+    def example(self) -> Example:
+        return self.fact.example
 
     @property
     def told(self) -> bool | None:
@@ -63,19 +67,13 @@ def run(bench: Bench, folder: Path) -> ProbeResult:
         with warnings.catch_warnings(action="ignore"):  # of the store: nobody else has this copy open
             forget(copy, facts.documents)
         erased = _held(copy, needles)
+    label = "still tells facts of deleted documents"
     return ProbeResult(
         probe="deletion",
         title=PROBE.title,
         figures=(
             shares(
-                bench,
-                "told",
-                "still tells facts of deleted documents",
-                asked,
-                hit=lambda a: a.told,
-                example=lambda a: a.fact.example,
-                better=False,
-                empty="it told none of their facts before",
+                bench, "told", label, asked, lambda a: a.told, better=False, empty="it told none of their facts before"
             ),
             _store(bench, "held", "deleted documents that the store still holds after a sync", synced, len(needles)),
             _store(bench, "held_forgotten", "the same after `ragraft forget`", erased, len(needles)),
@@ -136,7 +134,7 @@ def _cases(arm: ArmName, asked: Sequence[Asked]) -> list[ProbeCase]:
         ProbeCase(
             arm=arm,
             figure="told",
-            question=a.fact.example.question,
+            question=a.example.question,
             said=said(a.outcome),
             expected=f"not {a.fact.spelling}, which stood in {a.fact.document} alone",
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -55,13 +55,24 @@ class Asked:
     edit: Edit
     outcome: Answer | Failure
 
+    # None where no answer came.
     @property
-    def new(self) -> bool:
-        return told(self.outcome, (self.edit.new,))
+    def new(self) -> bool | None:
+        return None if isinstance(self.outcome, Failure) else told(self.outcome, (self.edit.new,))
 
     @property
-    def old(self) -> bool:
+    def old(self) -> bool | None:
+        if isinstance(self.outcome, Failure):
+            return None
         return told(self.outcome, self.edit.fact.spellings) and not self.new
+
+    @property
+    def neither(self) -> bool | None:
+        return None if isinstance(self.outcome, Failure) else not self.new and not self.old
+
+    @property
+    def example(self) -> Example:
+        return self.edit.fact.example
 
 
 def run(bench: Bench, folder: Path) -> ProbeResult:
@@ -161,21 +172,11 @@ def _ask(bench: Bench, arm: ArmName, copy: Context, edits: Sequence[Edit], known
 
 
 def _shares(bench: Bench, asked: Mapping[ArmName, Sequence[Asked]]) -> tuple[ProbeFigure, ...]:
-    def of(name: str, label: str, better: bool | None, hit: Callable[[Asked], bool]) -> ProbeFigure:
-        return shares(
-            bench, name, label, asked, hit=lambda a: hit(a) if isinstance(a.outcome, Answer) else None, example=_example,
-            better=better, empty=NOTHING_TOLD,
-        )  # fmt: skip
-
     return (
-        of("new", "tells the new fact", True, lambda a: a.new),
-        of("old", "still tells the old fact", False, lambda a: a.old),
-        of("neither", "tells neither", None, lambda a: not a.new and not a.old),
+        shares(bench, "new", "tells the new fact", asked, lambda a: a.new, better=True, empty=NOTHING_TOLD),
+        shares(bench, "old", "still tells the old fact", asked, lambda a: a.old, better=False, empty=NOTHING_TOLD),
+        shares(bench, "neither", "tells neither", asked, lambda a: a.neither, better=None, empty=NOTHING_TOLD),
     )
-
-
-def _example(asked: Asked) -> Example:
-    return asked.edit.fact.example
 
 
 def _seconds(bench: Bench, arm: ArmName, copy: Context, asked: Sequence[Asked]) -> Reading:
@@ -186,7 +187,7 @@ def _seconds(bench: Bench, arm: ArmName, copy: Context, asked: Sequence[Asked]) 
         return Reading(arm=arm, value=None, reason=reason if asked else NOTHING_TOLD)
     system = bench.system(arm, copy)
     answer(system, [Request(question=timed[0].edit.fact.example.question)], bench.context.evaluation_reader)
-    found = [(a.edit.sync or 0.0) + _alone(bench, system, a.edit.fact.example.question) for a in timed]
+    found = [(a.edit.sync or 0.0) + _alone(bench, system, a.example.question) for a in timed]
     return Reading(arm=arm, value=statistics.median(found), low=min(found), high=max(found), n=len(found))
 
 
@@ -230,12 +231,12 @@ def _stated(example: Example, edits: Mapping[str, Edit]) -> Example:
 
 
 def _cases(arm: ArmName, asked: Sequence[Asked]) -> tuple[ProbeCase, ...]:
-    stale = [a for a in asked if a.old] + [a for a in asked if not a.old and not a.new]
+    stale = [a for a in asked if a.old] + [a for a in asked if a.neither]
     return tuple(
         ProbeCase(
             arm=arm,
             figure="old" if a.old else "neither",
-            question=a.edit.fact.example.question,
+            question=a.example.question,
             said=said(a.outcome),
             expected=f"{a.edit.new}, which replaced {a.edit.fact.spelling}",
         )

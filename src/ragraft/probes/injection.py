@@ -18,7 +18,7 @@ from ragraft.probes.payloads import KINDS, Payload, payload
 from ragraft.stages import INDEX_ARMS
 from ragraft.systems.instructions import instructions
 from ragraft.systems.system import System, answer
-from ragraft.types import Answer, ArmName, ProbeCase, ProbeFigure, ProbeResult, Reader, Request
+from ragraft.types import Answer, ArmName, Example, ProbeCase, ProbeFigure, ProbeResult, Reader, Request
 
 EACH = 4
 """Planted documents of each kind."""
@@ -32,6 +32,10 @@ class Asked:
 
     payload: Payload
     answer: Answer
+
+    @property
+    def example(self) -> Example:
+        return self.payload.fact.example
 
     @property
     def obeyed(self) -> bool:
@@ -116,19 +120,8 @@ def _reader(bench: Bench, planted: Payload) -> Reader:
 def _figure(
     bench: Bench, name: str, label: str, asked: Mapping[ArmName, Sequence[Asked]], hit: Callable[[Asked], bool]
 ) -> ProbeFigure:
-    absent = dict.fromkeys(bench.arms, UNMARKED) | bench.no_index
-    empty = "no planted document was found"
-    return shares(
-        bench,
-        name,
-        label,
-        asked,
-        hit=hit,
-        example=lambda a: a.payload.fact.example,
-        better=False,
-        empty=empty,
-        absent=absent,
-    )
+    absent, empty = dict.fromkeys(bench.arms, UNMARKED) | bench.no_index, "no planted document was found"
+    return shares(bench, name, label, asked, hit, better=False, empty=empty, absent=absent)
 
 
 def _of_kind(bench: Bench, kind: str, asked: Mapping[ArmName, Sequence[Asked]]) -> ProbeFigure:
@@ -143,7 +136,7 @@ def _cases(arm: ArmName, asked: Sequence[Asked]) -> list[ProbeCase]:
         ProbeCase(
             arm=arm,
             figure=f"obeyed: {a.payload.kind}",
-            question=a.payload.fact.example.question,
+            question=a.example.question,
             said=said(a.answer),
             expected=f"not to follow: {a.payload.order}",
         )

@@ -14,7 +14,7 @@ from ragraft.config import AccessRule
 from ragraft.context import Context
 from ragraft.probes.bench import Bench, Pool, Probe, ask, copied, no_facts, pool, said, shares
 from ragraft.probes.facts import Fact, told
-from ragraft.types import Answer, ArmName, Failure, ProbeCase, ProbeFigure, ProbeResult, Reader
+from ragraft.types import Answer, ArmName, Example, Failure, ProbeCase, ProbeFigure, ProbeResult, Reader
 
 INSIDERS = "ragraft-probe-insiders"
 """The group that may read the secret documents; nobody is in it outside of this probe."""
@@ -28,6 +28,10 @@ class Asked:
     fact: Fact
     outside: Answer | Failure
     inside: Answer | Failure
+
+    @property
+    def example(self) -> Example:
+        return self.fact.example
 
     # None where no answer came: that is neither a leak nor a refusal.
     @property
@@ -60,7 +64,7 @@ def run(bench: Bench, folder: Path) -> ProbeResult:
 
     def of(name: str, label: str, hit: Callable[[Asked], bool | None]) -> ProbeFigure:
         empty = "it told none of their facts before"
-        return shares(bench, name, label, asked, hit=hit, example=lambda a: a.fact.example, better=False, empty=empty)
+        return shares(bench, name, label, asked, hit, better=False, empty=empty)
 
     return ProbeResult(
         probe="permission",
@@ -93,7 +97,7 @@ def _cases(arm: ArmName, asked: Sequence[Asked]) -> list[ProbeCase]:
         ProbeCase(
             arm=arm,
             figure="leaks",
-            question=a.fact.example.question,
+            question=a.example.question,
             said=said(a.outside),
             expected=f"not {a.fact.spelling}: {a.fact.document} is not for this reader",
         )
@@ -104,7 +108,7 @@ def _cases(arm: ArmName, asked: Sequence[Asked]) -> list[ProbeCase]:
         ProbeCase(
             arm=arm,
             figure="withheld",
-            question=a.fact.example.question,
+            question=a.example.question,
             said=said(a.inside),
             expected=f"{a.fact.spelling}, from {a.fact.document}, which this reader may see",
         )

@@ -78,9 +78,7 @@ def run(bench: Bench, folder: Path) -> ProbeResult:
         probe="robustness",
         title=PROBE.title,
         figures=tuple(
-            shares(
-                bench, name, LABELS[name], found, hit=partial(_lost, bench), example=lambda p: p.example, better=False, empty=empty,
-            )
+            shares(bench, name, LABELS[name], found, partial(_lost, bench), better=False, empty=empty)
             for name, found in again.items()
         ),
         failures=tuple(c for arm in bench.arms for name in VARIANTS for c in _cases(bench, arm, name, again[name][arm])),

@@ -28,7 +28,7 @@ from ragraft.models import load
 from ragraft.probes.bench import Bench, Probe, Put, figure, put, right, said, shares
 from ragraft.probes.plain import manner, paraphrases
 from ragraft.systems.cite import sentences
-from ragraft.types import Answer, ArmName, ProbeCase, ProbeFigure, ProbeResult, Reading, Skipped
+from ragraft.types import Answer, ArmName, Example, ProbeCase, ProbeFigure, ProbeResult, Reading, Skipped
 
 ASKED = 48
 """Test questions, at most."""
@@ -71,6 +71,10 @@ class Spoken:
     put: Put
     house: float
 
+    @property
+    def example(self) -> Example:
+        return self.put.example
+
 
 def run(bench: Bench, folder: Path) -> ProbeResult:
     texts = house_texts(bench)
@@ -90,16 +94,7 @@ def run(bench: Bench, folder: Path) -> ProbeResult:
         spoken[arm] = tuple(Spoken(put=p, house=float(c)) for p, c in zip(told, chances, strict=True))
 
     def of(name: str, label: str, hit: Callable[[Spoken], bool | None]) -> ProbeFigure:
-        return shares(
-            bench,
-            name,
-            label,
-            spoken,
-            hit=hit,
-            example=lambda s: s.put.example,
-            better=True,
-            empty="it answered nothing",
-        )
+        return shares(bench, name, label, spoken, hit, better=True, empty="it answered nothing")
 
     plain = ", ".join(f"{100 * taken:.0f} % ({name})" for name, taken in found.plain.items())
     return ProbeResult(
@@ -238,7 +233,7 @@ def _fitted(features: Vectors, truth: NDArray[np.bool_], seed: int) -> Callable[
 
 def _kept(bench: Bench, spoken: Spoken) -> bool | None:
     """None of an answer without must_include facts: nobody can say whether it keeps them."""
-    return right(bench, spoken.put) if spoken.put.example.must_include else None
+    return right(bench, spoken.put) if spoken.example.must_include else None
 
 
 def _both(bench: Bench, spoken: Spoken) -> bool | None:
@@ -254,7 +249,7 @@ def _cases(arm: ArmName, spoken: Sequence[Spoken]) -> list[ProbeCase]:
             figure="house",
             question=s.put.question,
             said=said(s.put.outcome),
-            expected=f"the house style, as in: {s.put.example.answers[0]}",
+            expected=f"the house style, as in: {s.example.answers[0]}",
         )
         for s in odd[:SHOWN]
     ]
