@@ -293,6 +293,17 @@ class ProbesSection(Section):
     """How many facts the probes of freshness, deletion and permission ask about, at most."""
     retrain: bool = False
     """Whether freshness also trains the adapters again on edited examples: the time of a tuning for each."""
+    house_texts: tuple[str, ...] = ()
+    """Globs, relative to the project, of text files in the house style, which `style` learns from beside the training answers."""
+    passages: tuple[Positive, ...] = (1, 2, 4, 8)
+    """How many passages `context` gives."""
+    sizes: tuple[Positive, ...] = (1, 4, 16)
+    """The multiples of today's index that `growth` measures."""
+    core_watts: Annotated[float, Field(gt=0)] = 12.0
+    """A processor core under load, for the energy that `setup` estimates: TDP / cores."""
+    gpu_watts: Annotated[float, Field(gt=0)] = 200.0
+    pue: Annotated[float, Field(ge=1)] = 1.0
+    """Power usage effectiveness of the place: 1 for a machine on a desk."""
 
 
 class Config(Section):

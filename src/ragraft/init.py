@@ -94,9 +94,16 @@ generator = "pocket"             # or hf:NAME_OR_PATH, openai:MODEL, http://HOST
 # max_cost_per_1000 = 1.0
 
 # [probes]                       # trade-offs measured on a copy beside the test questions; `ragraft probe NAME` runs one
-# run = ["freshness", "deletion", "permission", "overfitting"]  # also: injection, forgetting, leakage, robustness, load
+# run = ["freshness", "deletion", "permission", "overfitting"]  # also: injection, forgetting, leakage, robustness, load,
+#                                # style, context, growth, setup
 # questions = 48                 # facts asked about, at most
 # retrain = false                # freshness also trains the adapters again on edited facts
+# house_texts = []               # globs of files in the house style, from which `style` learns beside the training answers
+# passages = [1, 2, 4, 8]        # how many `context` gives
+# sizes = [1, 4, 16]             # of the index, in multiples of today's, that `growth` measures
+# core_watts = 12.0              # for the energy that `setup` estimates: TDP / cores of your processor
+# gpu_watts = 200.0
+# pue = 1.0                      # power usage effectiveness: 1 for a machine on a desk, some 1.2 to 1.6 in a data centre
 
 # [prices]
 # currency = "EUR"

@@ -38,6 +38,7 @@ from ragraft.types import (
     Example,
     Request,
     Score,
+    Spent,
     Split,
     Timings,
     TrainingRow,
@@ -269,6 +270,12 @@ def _calibrated(context: Context, parts: Split) -> float:
 
     folder = context.space.build_stage("quote", _quote_key(context, parts), build)
     return from_json(QuoteThreshold, (folder / "threshold.json").read_bytes()).refuse_below
+
+
+def threshold_spent(context: Context, parts: Split) -> Spent | None:
+    """What calibrating `quote` took; None where that is not known."""
+    key = _quote_key(context, parts)
+    return context.space.spent(context.space.stage("quote", key)) if context.space.has_stage("quote", key) else None
 
 
 def _quote_key(context: Context, parts: Split) -> str:

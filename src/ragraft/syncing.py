@@ -27,9 +27,10 @@ from ragraft.corpus.parse import parse
 from ragraft.corpus.sources import Item, Part, Place, Unavailable, owner, parts
 from ragraft.corpus.sources import settings as environment
 from ragraft.errors import ConfigError, StoreError
+from ragraft.meter import metered
 from ragraft.retrieve.index import Entry, Index, content_key, search_text
 from ragraft.systems.instructions import instructions
-from ragraft.types import EVERYONE, Document, Flagged, Move, Skipped, SyncPlan, SyncReport
+from ragraft.types import EVERYONE, Document, Flagged, Move, Skipped, Spent, SyncPlan, SyncReport
 from ragraft.workspace import fingerprint, from_json, to_json, write_atomic
 
 CHUNKS_A_COMMIT = 512
@@ -121,9 +122,9 @@ def sync(context: Context, *, rebuild: bool = False, only: Collection[str] | Non
     for the documents folder); the others' documents stay as they are.
     """
     started = time.perf_counter()
-    if rebuild:
-        return _rebuilt(context, started)
-    report = _synced(context, context.index, None, started, only)
+    with metered() as meter:
+        report = _rebuilt(context, started) if rebuild else _synced(context, context.index, None, started, only)
+    _note_cost(context, report, meter.spent)
     context.space.drop_unused_indices()
     return report
 
@@ -137,7 +138,6 @@ def _rebuilt(context: Context, started: float) -> SyncReport:
     report = _synced(context, fresh, context.peek_index(), started, None)
     context.space.use_index(folder)
     context.index = fresh
-    context.space.drop_unused_indices()
     return report
 
 
@@ -172,7 +172,7 @@ def _synced(
     unread = {s.source for s in done.skipped if not s.kept and not s.part} & look.known.keys()
     removed = sorted({*look.removed, *unread})
     index.write([], removed)
-    report = SyncReport(
+    return SyncReport(
         added=sum(name not in look.known for name in done.documents),
         changed=sum(name in look.known for name in done.documents),
         unchanged=look.unchanged + len(look.kept) + len(held),
@@ -188,8 +188,6 @@ def _synced(
         seconds=time.perf_counter() - started,
         version=index.version,
     )
-    _note_cost(context, report)
-    return report
 
 
 # --- looking -----------------------------------------------------------------------------------------------------------
@@ -311,7 +309,7 @@ def _write(context: Context, index: Index, look: _Look) -> _Done:
             done.skipped.append(document)
         else:
             done.skipped += [Skipped(source=item.id, reason=note, part=True) for note in document.notes]
-            done.flagged += [Flagged(document=item.id, text=text) for text in instructions(document.text)]
+            done.flagged += [Flagged(document=item.id, text=text) for text in _suspicious(document)]
             waiting.append(_cut(context, _with_own_rights(context, document)))
         if number == len(look.stale) or sum(len(e.chunks) for e in waiting) >= CHUNKS_A_COMMIT:
             sources = {by_content.get(content_key(e.document.hash), e.document.id) for e in waiting}
@@ -325,6 +323,10 @@ def _write(context: Context, index: Index, look: _Look) -> _Done:
     if done.chunks > tidied:
         index.optimize()
     return done
+
+
+def _suspicious(document: Document) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*instructions(document.title), *instructions(document.text))))
 
 
 def _with_own_rights(context: Context, document: Document) -> Document:
@@ -368,25 +370,56 @@ def _stacked(known: Mapping[str, Vector], rows: Iterator[str], n: int, dimension
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexCost:
-    """Seconds spent on indexing so far and the chunks written in them: what a build of today's index costs."""
+    """What indexing took so far, by the clock and of the processor, the most memory held meanwhile, and the chunks written: what
+    a build of today's index costs. None: some of it was not measured."""
 
-    seconds: float = 0.0
-    chunks: int = 0
+    seconds: float
+    chunks: int
+    cpu_seconds: float | None = None
+    peak_mb: float | None = None
+    gpu: bool = False
 
 
-def _note_cost(context: Context, report: SyncReport) -> None:
-    if report.chunks > report.reused:  # vectors that were there already cost nothing: they say nothing of a build
-        before = _cost(context)
-        after = IndexCost(seconds=before.seconds + report.seconds, chunks=before.chunks + report.chunks - report.reused)
-        write_atomic(context.space.index_cost, to_json(after))
+def _note_cost(context: Context, report: SyncReport, spent: Spent) -> None:
+    fresh = report.chunks - report.reused
+    if fresh <= 0:  # vectors that were there already cost nothing: they say nothing of a build
+        return
+    before = _cost(context)
+    write_atomic(
+        context.space.index_cost,
+        to_json(
+            IndexCost(
+                seconds=before.seconds + report.seconds,
+                chunks=before.chunks + fresh,
+                cpu_seconds=None if before.cpu_seconds is None else before.cpu_seconds + spent.cpu_seconds,
+                peak_mb=None if before.peak_mb is None else max(before.peak_mb, spent.peak_mb),
+                gpu=before.gpu or spent.gpu,
+            )
+        ),
+    )
 
 
 def _cost(context: Context) -> IndexCost:
     path = context.space.index_cost
-    return from_json(IndexCost, path.read_bytes()) if path.is_file() else IndexCost()
+    if not path.is_file():
+        return IndexCost(seconds=0.0, chunks=0, cpu_seconds=0.0, peak_mb=0.0)
+    return from_json(IndexCost, path.read_bytes())
 
 
 def index_seconds(context: Context) -> float:
     """What building today's index takes, from the measured seconds per chunk of every sync so far."""
     cost = _cost(context)
     return cost.seconds / cost.chunks * context.index.count() if cost.chunks else 0.0
+
+
+def index_spent(context: Context) -> Spent | None:
+    """The same with processor and memory; None where they were not measured."""
+    cost = _cost(context)
+    if not cost.chunks or cost.cpu_seconds is None or cost.peak_mb is None:
+        return None
+    return Spent(
+        seconds=index_seconds(context),
+        cpu_seconds=cost.cpu_seconds / cost.chunks * context.index.count(),
+        peak_mb=cost.peak_mb,
+        gpu=cost.gpu,
+    )

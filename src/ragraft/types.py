@@ -12,8 +12,9 @@ Task = Literal["answer", "classify"]
 ArmName = Literal["base", "quote", "rag", "tuned", "tuned+rag", "raft"]
 SplitName = Literal["train", "dev", "test"]
 ProbeName = Literal[
-    "freshness", "deletion", "permission", "injection", "forgetting", "leakage", "robustness", "load", "overfitting"
-]
+    "freshness", "deletion", "permission", "injection", "forgetting", "leakage", "robustness", "load", "overfitting",
+    "style", "context", "growth", "setup",
+]  # fmt: skip
 Role = Literal["system", "user", "assistant"]
 
 ARMS: tuple[ArmName, ...] = ("base", "quote", "rag", "tuned", "tuned+rag", "raft")
@@ -159,6 +160,17 @@ class SyncReport:
     kept: int = 0
     reused: int = 0
     flagged: tuple[Flagged, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What a piece of work took: seconds by the clock and of the processor, and the most memory that the whole process held
+    meanwhile, in megabytes. `gpu`: one was in use."""
+
+    seconds: float
+    cpu_seconds: float
+    peak_mb: float
+    gpu: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

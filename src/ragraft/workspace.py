@@ -33,6 +33,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ragraft.errors import LockedError, StoreError
+from ragraft.meter import metered
+from ragraft.types import Spent
 
 T = TypeVar("T")
 STATE = ".ragraft"
@@ -107,6 +109,16 @@ def disk_error(error: OSError, path: Path) -> StoreError:
     return StoreError(
         f"{path}: cannot be written ({error.strerror}); check the folder's rights and run the same command again"
     )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """The last file of a finished stage. `spent`: None where the build was interrupted, or not measured."""
+
+    stage: str
+    fingerprint: str
+    made: str
+    spent: Spent | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -192,16 +204,20 @@ class Workspace:
     def build_stage(self, name: str, key: str, build: Callable[[Path], None]) -> Path:
         """The finished artifacts of a stage: loaded when they are there, else built by `build(folder)` and renamed.
 
-        A build that was interrupted finds its own leftovers in `folder` and may continue from them.
+        A build that was interrupted finds its own leftovers in `folder` and may continue from them. The manifest holds what the
+        build took; null where it was interrupted, since nobody saw how the first part ended.
         """
         target = self.stage(name, key)
         if self.has_stage(name, key):
             return target
         working = target.with_name(f".{key}.building")
+        whole = not working.exists()
         try:
             working.mkdir(parents=True, exist_ok=True)
-            build(working)
-            write_atomic(working / "manifest.json", json.dumps({"stage": name, "fingerprint": key, "made": now()}))
+            with metered() as meter:
+                build(working)
+            manifest = Manifest(stage=name, fingerprint=key, made=now(), spent=meter.spent if whole else None)
+            write_atomic(working / "manifest.json", to_json(manifest))
             shutil.rmtree(target, ignore_errors=True)
             working.rename(target)
         except OSError as error:
@@ -212,6 +228,10 @@ class Workspace:
                 raise disk_error(OSError(errno.ENOSPC, ""), target) from error
             raise
         return target
+
+    def spent(self, folder: Path) -> Spent | None:
+        """What building a finished stage took; None where that is not known."""
+        return from_json(Manifest, (folder / "manifest.json").read_bytes()).spent
 
     def new_run(self) -> Path:
         """A fresh run directory, named by UTC time so that names sort by age."""

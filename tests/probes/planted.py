@@ -78,9 +78,10 @@ def bench(
     folder: Path,
     systems: Callable[[Context, Bench], Mapping[ArmName, Callable[[Context], System]]],
     trained: Trained = lambda arm, rows, place: System(arm=arm),
+    config: str = CONFIG,
 ) -> Bench:
     """The tiny project, synced and split, with planted arms."""
-    context = Context(make(folder, CONFIG))
+    context = Context(make(folder, config))
     syncing.sync(context)
     parts = stages.divide(context)
     made = Bench(

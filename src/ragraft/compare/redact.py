@@ -1,7 +1,8 @@
 """Takes forgotten documents out of a finished report. In: a `Report` and what was forgotten. Out: the report without it.
 
 Blanked are the examples that name a forgotten document, and the answers that rest on one: asked by such an example, made by an
-adapter that learned from it, or from its passages. Its passages go, and so do the failures that probes show. Every figure stays as it was measured.
+adapter that learned from it, or from its passages. Its passages go, and so do
+the failures that probes show and the places that a sync flagged. Every figure stays as it was measured.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
-from ragraft.types import Answer, ArmName, CaseResult, Evaluation, Example, Passage, Report, Score, Split
+from ragraft.types import Answer, ArmName, CaseResult, Evaluation, Example, Flagged, Passage, Report, Score, Split
 
 GONE = "[forgotten]"
 CAVEAT = "A document was forgotten after this comparison: what rested on it is blanked, the figures are as they were measured."
@@ -29,11 +30,15 @@ def redact(report: Report, gone: Gone) -> Report:
     parts = report.split
     blank = {e.id for part in (parts.train, parts.dev, parts.test) for e in part if _of(e, gone)}
     evaluations = tuple(_evaluation(e, blank, gone) for e in report.evaluations)
-    if not blank and evaluations == report.evaluations:
+    synced = report.sync and replace(
+        report.sync, flagged=tuple(f for f in report.sync.flagged if not _flagged(f, gone))
+    )
+    if not blank and evaluations == report.evaluations and synced == report.sync:
         return report
     caveats = tuple(dict.fromkeys((*report.recommendation.caveats, CAVEAT)))
     return replace(
         report,
+        sync=synced,
         split=_split(parts, blank),
         evaluations=evaluations,
         recommendation=replace(report.recommendation, caveats=caveats),
@@ -46,6 +51,10 @@ def _of(example: Example, gone: Gone) -> bool:
         return True
     facts = (spelling for fact in example.must_include for spelling in fact)
     return gone.quoted("\n".join((example.question, *example.answers, *facts)))
+
+
+def _flagged(flagged: Flagged, gone: Gone) -> bool:
+    return flagged.document in gone.documents or gone.quoted(flagged.text)
 
 
 def _split(parts: Split, blank: Collection[str]) -> Split:
@@ -72,7 +81,7 @@ def _case(case: CaseResult, touched: bool, gone: Gone) -> CaseResult:
     kept = tuple(p for p in outcome.passages if not _held(p, gone))
     if not (touched or len(kept) < len(outcome.passages) or gone.quoted(f"{outcome.text}\n{outcome.raw}")):
         return case
-    answer = replace(outcome, text=GONE, raw="", citations=(), passages=kept, highlight=None)
+    answer = replace(outcome, text=GONE, raw="", citations=(), passages=kept, highlight=None, notes=())
     return replace(case, outcome=answer, scores=_scores(case))
 
 

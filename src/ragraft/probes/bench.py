@@ -7,35 +7,42 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import Protocol, TypeVar
 
 from ragraft import syncing
 from ragraft.compare import stats
 from ragraft.config import AccessRule, Config, StoreSection
 from ragraft.context import Context
 from ragraft.corpus.sources import owner
+from ragraft.evaluate.run import collect
 from ragraft.probes.facts import Fact, find_facts, told
-from ragraft.systems.system import System, answer
+from ragraft.stages import INDEX_ARMS
+from ragraft.systems.system import System
 from ragraft.types import (
     Adapter,
     Answer,
     ArmName,
     Example,
     Failure,
+    ProbeFigure,
     ProbeName,
     ProbeResult,
     Reader,
     Reading,
-    Request,
     Split,
     Task,
     TrainingRow,
 )
 from ragraft.workspace import fingerprint, from_json, to_json, write_atomic
 
+FAILED = "every answer failed"
+ANSWERS = ".answers.jsonl"
 COPY = "copy"
 DOCUMENTS = "documents"
 
@@ -52,6 +59,8 @@ class Bench:
     system: Callable[[ArmName, Context], System]
     trained: Callable[[ArmName, Sequence[TrainingRow], Path], System]
     """The arm with an adapter trained on its own rows and further ones, in a folder of the probe."""
+    kept: Path | None = None
+    """Where answers are kept while a probe runs, so that one which was stopped goes on."""
 
     @property
     def seed(self) -> int:
@@ -69,6 +78,13 @@ class Bench:
             more,
         )
 
+    @property
+    def no_index(self) -> dict[ArmName, str]:
+        """The arms that read no documents when they answer, and the same said in words."""
+        return dict.fromkeys(
+            (arm for arm in self.arms if arm not in INDEX_ARMS), "it reads no documents when it answers"
+        )
+
     def facts(self) -> tuple[Fact, ...]:
         """The facts to ask about, each with its question, from all examples: an arm may know by heart what it was trained on."""
         reader = self.context.evaluation_reader
@@ -81,7 +97,8 @@ class Bench:
 class Probe:
     """One probe. `title`: the question that it answers; `needs`, `does`, `reports` and `cannot` describe it in a sentence each.
 
-    `run(bench, folder)` may write into `folder`, and only there. A higher `version` makes saved results void.
+    `run(bench, folder)` may write into `folder`, and only there. A higher `version` makes saved results void, and so does another
+    value of `settings(bench)`: what else its result depends on.
     """
 
     name: ProbeName
@@ -92,7 +109,18 @@ class Probe:
     cannot: tuple[str, ...]
     run: Callable[[Bench, Path], ProbeResult]
     tasks: tuple[Task, ...] = ("answer",)
+    settings: Callable[[Bench], object] = lambda bench: ()
     version: int = 1
+
+
+class Case(Protocol):
+    """One case of a share."""
+
+    @property
+    def example(self) -> Example: ...
+
+
+T = TypeVar("T", bound=Case)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,14 +188,60 @@ def _config(config: Config, rules: Sequence[AccessRule], added: Sequence[str]) -
 
 
 def ask(
-    bench: Bench, system: System, questions: Sequence[str], reader: Reader, *, label: str
+    bench: Bench, system: System, questions: Sequence[str], reader: Reader | None = None, *, label: str
 ) -> tuple[Answer | Failure, ...]:
-    """The answers in order, in batches as in evaluation."""
-    size, done = bench.context.config.evaluation.batch_size, list[Answer | Failure]()
-    for start in range(0, len(questions), size):
-        done += answer(system, [Request(question=q) for q in questions[start : start + size]], reader)
-        bench.context.notify(label, len(done), len(questions))
-    return tuple(done)
+    """The answers in order, in batches as in evaluation; by the evaluation's reader where none is given. What was answered under
+    this label before the probe was stopped is not asked again."""
+    asked = [Example(id=str(n), question=q, answers=(), group="") for n, q in enumerate(questions)]
+    with contextlib.ExitStack() as stack:
+        kept = bench.kept or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        cases = collect(
+            system,
+            asked,
+            reader or bench.context.evaluation_reader,
+            kept / f"{label}{ANSWERS}",
+            batch_size=bench.context.config.evaluation.batch_size,
+            progress=partial(bench.context.notify, label),
+        )
+    return tuple(c.outcome for c in cases)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Put:
+    """An example put to an arm, in its own words or others."""
+
+    example: Example
+    question: str
+    outcome: Answer | Failure
+
+
+def put(
+    bench: Bench,
+    system: System,
+    examples: Sequence[Example],
+    *,
+    label: str,
+    words: Callable[[Example], str] | None = None,
+) -> tuple[Put, ...]:
+    """As `ask`; `words` makes an example's question, which is its own by default."""
+    questions = [words(e) if words else e.question for e in examples]
+    outcomes = ask(bench, system, questions, label=label)
+    return tuple(Put(example=e, question=q, outcome=o) for e, q, o in zip(examples, questions, outcomes, strict=True))
+
+
+def right(bench: Bench, found: Put) -> bool | None:
+    """Whether an answer holds all facts of its example, or is its label; None where none came."""
+    if isinstance(found.outcome, Failure):
+        return None
+    if bench.context.config.project.task == "classify":
+        return found.outcome.text == found.example.answers[0]
+    return all(told(found.outcome, fact) for fact in found.example.must_include)
+
+
+def with_facts(bench: Bench, examples: Sequence[Example]) -> tuple[Example, ...]:
+    """Those of which `right` can tell."""
+    every = bench.context.config.project.task == "classify"
+    return tuple(e for e in examples if every or (e.answerable and e.must_include))
 
 
 def told_before(bench: Bench, arm: ArmName, facts: Sequence[Fact]) -> frozenset[str]:
@@ -176,7 +250,7 @@ def told_before(bench: Bench, arm: ArmName, facts: Sequence[Fact]) -> frozenset[
     def build(folder: Path) -> None:
         system = bench.system(arm, bench.context)
         questions = [f.example.question for f in facts]
-        outcomes = ask(bench, system, questions, bench.context.evaluation_reader, label=f"before {arm}")
+        outcomes = ask(replace(bench, kept=folder), system, questions, label=f"before {arm}")
         known = [f.example.id for f, o in zip(facts, outcomes, strict=True) if told(o, f.spellings)]
         write_atomic(folder / "told.json", to_json(tuple(known), tuple[str, ...]))
 
@@ -190,6 +264,32 @@ def share(bench: Bench, arm: ArmName, hits: Sequence[bool], examples: Sequence[E
     finite = found.low is not None and abs(found.low) <= 1  # one group alone has an infinite interval
     low, high = (found.low, found.high) if finite else (None, None)
     return Reading(arm=arm, value=found.mean, low=low, high=high, n=found.n, reason="" if found.n else empty)
+
+
+def shares(
+    bench: Bench,
+    name: str,
+    label: str,
+    found: Mapping[ArmName, Sequence[T]],
+    hit: Callable[[T], bool | None],
+    *,
+    better: bool | None,
+    empty: str,
+    absent: Mapping[ArmName, str] | None = None,
+) -> ProbeFigure:
+    """For each arm the share of its cases that are hits; a case whose hit is None (no answer came) is left out. `empty` says why an
+    arm may have no case, `absent` why it is not in `found`."""
+    readings = {arm: Reading(arm=arm, value=None, reason=reason) for arm, reason in (absent or {}).items()}
+    for arm, cases in found.items():
+        told = [(h, c.example) for c in cases if (h := hit(c)) is not None]
+        readings[arm] = share(
+            bench, arm, [h for h, _ in told], [e for _, e in told], empty=FAILED if cases and not told else empty
+        )
+    return figure(name, label, "share", better, [readings[arm] for arm in bench.arms if arm in readings])
+
+
+def figure(name: str, label: str, unit: str, better: bool | None, readings: Sequence[Reading]) -> ProbeFigure:
+    return ProbeFigure(name=name, label=label, unit=unit, higher_is_better=better, readings=tuple(readings))
 
 
 def said(outcome: Answer | Failure) -> str:

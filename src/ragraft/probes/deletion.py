@@ -7,20 +7,50 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ragraft.context import Context
 from ragraft.evaluate.scorers import holds
 from ragraft.forget import forget
-from ragraft.probes.bench import DOCUMENTS, Bench, Pool, Probe, ask, copied, no_facts, pool, said, share, sync_copy
+from ragraft.probes.bench import (
+    DOCUMENTS,
+    Bench,
+    Pool,
+    Probe,
+    ask,
+    copied,
+    figure,
+    no_facts,
+    pool,
+    said,
+    shares,
+    sync_copy,
+)
 from ragraft.probes.facts import Fact, told
 from ragraft.retrieve import history
-from ragraft.stages import INDEX_ARMS
-from ragraft.types import Answer, ArmName, Failure, ProbeCase, ProbeFigure, ProbeResult, Reading
+from ragraft.types import Answer, ArmName, Example, Failure, ProbeCase, ProbeFigure, ProbeResult, Reading
 
 NEEDLE = 32
 """Characters of a document's own text that are looked for in the store's files."""
 SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One fact that an arm told before its document was deleted, asked for again."""
+
+    fact: Fact
+    outcome: Answer | Failure
+
+    @property
+    def example(self) -> Example:
+        return self.fact.example
+
+    @property
+    def told(self) -> bool | None:
+        """None where no answer came."""
+        return None if isinstance(self.outcome, Failure) else told(self.outcome, self.fact.spellings)
 
 
 def run(bench: Bench, folder: Path) -> ProbeResult:
@@ -33,23 +63,24 @@ def run(bench: Bench, folder: Path) -> ProbeResult:
             (copy.folder / DOCUMENTS / document).unlink(missing_ok=True)
         sync_copy(copy)
         synced = _held(copy, needles)
-        answers: dict[ArmName, tuple[Answer | Failure, ...]] = {
-            arm: _ask(bench, arm, copy, facts) for arm in bench.arms
-        }
+        asked: dict[ArmName, tuple[Asked, ...]] = {arm: _ask(bench, arm, copy, facts) for arm in bench.arms}
         with warnings.catch_warnings(action="ignore"):  # of the store: nobody else has this copy open
             forget(copy, facts.documents)
         erased = _held(copy, needles)
+    label = "still tells facts of deleted documents"
     return ProbeResult(
         probe="deletion",
         title=PROBE.title,
         figures=(
-            _told(bench, facts, answers),
+            shares(
+                bench, "told", label, asked, lambda a: a.told, better=False, empty="it told none of their facts before"
+            ),
             _store(bench, "held", "deleted documents that the store still holds after a sync", synced, len(needles)),
             _store(bench, "held_forgotten", "the same after `ragraft forget`", erased, len(needles)),
             _learned(bench, facts.documents),
         ),
         notes=(f"{len(facts.documents)} documents were deleted",),
-        failures=tuple(c for arm in bench.arms for c in _cases(arm, facts.known(arm), answers[arm])),
+        failures=tuple(c for arm in bench.arms for c in _cases(arm, asked[arm])),
     )
 
 
@@ -75,63 +106,41 @@ def _held(copy: Context, needles: Mapping[str, bytes]) -> frozenset[str]:
     return frozenset(needles.keys() - left.keys()) | history.texts_ever(copy.index, needles.keys()).keys()
 
 
-def _ask(bench: Bench, arm: ArmName, copy: Context, facts: Pool) -> tuple[Answer | Failure, ...]:
-    questions = [f.example.question for f in facts.known(arm)]
-    if not questions:
+def _ask(bench: Bench, arm: ArmName, copy: Context, facts: Pool) -> tuple[Asked, ...]:
+    known = facts.known(arm)
+    if not known:
         return ()
-    return ask(bench, bench.system(arm, copy), questions, bench.context.evaluation_reader, label=f"deleted {arm}")
-
-
-def _told(bench: Bench, facts: Pool, answers: Mapping[ArmName, Sequence[Answer | Failure]]) -> ProbeFigure:
-    readings = tuple(
-        share(
-            bench,
-            arm,
-            [told(o, f.spellings) for f, o in zip(facts.known(arm), found, strict=True)],
-            [f.example for f in facts.known(arm)],
-            empty="it told none of their facts before",
-        )
-        for arm, found in answers.items()
-    )
-    return ProbeFigure(
-        name="told",
-        label="still tells facts of deleted documents",
-        unit="share",
-        higher_is_better=False,
-        readings=readings,
-    )
+    outcomes = ask(bench, bench.system(arm, copy), [f.example.question for f in known], label=f"deleted {arm}")
+    return tuple(Asked(fact=f, outcome=o) for f, o in zip(known, outcomes, strict=True))
 
 
 def _store(bench: Bench, name: str, label: str, held: frozenset[str], n: int) -> ProbeFigure:
     value, reason = (len(held) / n, "") if n else (None, "the text of no deleted document could be looked for")
-    arms: list[ArmName] = [arm for arm in bench.arms if arm in INDEX_ARMS]
-    readings = tuple(Reading(arm=arm, value=value, n=n, reason=reason) for arm in arms)
-    return ProbeFigure(name=name, label=label, unit="share", higher_is_better=False, readings=readings)
+    arms: list[ArmName] = [arm for arm in bench.arms if arm not in bench.no_index]
+    return figure(name, label, "share", False, [Reading(arm=arm, value=value, n=n, reason=reason) for arm in arms])
 
 
 def _learned(bench: Bench, documents: Sequence[str]) -> ProbeFigure:
     """Of the deleted documents, those that an adapter was trained on: deleting does not take them out of its weights."""
-    readings = tuple(
+    readings = [
         Reading(arm=arm, value=len(set(documents) & set(a.documents)) / len(documents), n=len(documents))
         for arm, a in bench.adapters.items()
-    )
-    return ProbeFigure(
-        name="learned", label="deleted documents that its adapter was trained on", unit="share", higher_is_better=False, readings=readings
-    )  # fmt: skip
+    ]
+    return figure("learned", "deleted documents that its adapter was trained on", "share", False, readings)
 
 
-def _cases(arm: ArmName, facts: Sequence[Fact], outcomes: Sequence[Answer | Failure]) -> list[ProbeCase]:
-    kept = [(f, o) for f, o in zip(facts, outcomes, strict=True) if told(o, f.spellings)]
+def _cases(arm: ArmName, asked: Sequence[Asked]) -> list[ProbeCase]:
     return [
         ProbeCase(
             arm=arm,
             figure="told",
-            question=f.example.question,
-            said=said(o),
-            expected=f"not {f.spelling}, which stood in {f.document} alone",
+            question=a.example.question,
+            said=said(a.outcome),
+            expected=f"not {a.fact.spelling}, which stood in {a.fact.document} alone",
         )
-        for f, o in kept[:SHOWN]
-    ]
+        for a in asked
+        if a.told
+    ][:SHOWN]
 
 
 PROBE = Probe(
@@ -145,4 +154,5 @@ PROBE = Probe(
         "Only the index and the adapters are looked at: backups, logs and copies elsewhere are not.",
     ),
     run=run,
+    settings=lambda bench: bench.context.config.probes.questions,
 )

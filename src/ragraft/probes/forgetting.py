@@ -13,7 +13,7 @@ import numpy as np
 
 from ragraft.compare import stats
 from ragraft.models.protocol import Likelihoods
-from ragraft.probes.bench import Bench, Probe, ask, said, share
+from ragraft.probes.bench import Bench, Probe, ask, figure, said, share
 from ragraft.prompting import render
 from ragraft.types import (
     Answer,
@@ -70,7 +70,7 @@ def run(bench: Bench, folder: Path) -> ProbeResult:
             general[arm] = _general(system.generator, items, system.instruction)
         bench.context.notify("general questions", len(general), len({*pairs, *pairs.values()}))
         questions = [e.question for e in open_ended]
-        refusals[arm] = ask(bench, system, questions, bench.context.evaluation_reader, label=f"refusals {arm}")
+        refusals[arm] = ask(bench, system, questions, label=f"refusals {arm}")
     return ProbeResult(
         probe="forgetting",
         title=PROBE.title,
@@ -95,25 +95,17 @@ def _general(generator: Likelihoods, items: Sequence[Item], style: str) -> Gener
 
 def _accuracy(bench: Bench, items: Sequence[Item], general: Mapping[ArmName, General]) -> ProbeFigure:
     examples = [Example(id=i.question, question=i.question, answers=(i.right,), group=i.question) for i in items]
-    readings = tuple(share(bench, arm, g.correct, examples, empty="") for arm, g in general.items())
-    return ProbeFigure(
-        name="general", label="general questions right", unit="share", higher_is_better=True, readings=readings
-    )
+    readings = [share(bench, arm, g.correct, examples, empty="") for arm, g in general.items()]
+    return figure("general", "general questions right", "share", True, readings)
 
 
 def _rise(pairs: Mapping[ArmName, ArmName], general: Mapping[ArmName, General]) -> ProbeFigure:
-    readings = tuple(
+    readings = [
         Reading(arm=arm, value=float(np.mean(general[was].nats) - np.mean(general[arm].nats)), n=len(general[arm].nats))
         for arm, was in pairs.items()
         if arm in general and was in general
-    )
-    return ProbeFigure(
-        name="rise",
-        label="loss on general answers, rise by tuning",
-        unit="nats per token",
-        higher_is_better=False,
-        readings=readings,
-    )
+    ]
+    return figure("rise", "loss on general answers, rise by tuning", "nats per token", False, readings)
 
 
 def _lost(
@@ -125,16 +117,13 @@ def _lost(
     """Of the questions that the arm rightly refused before tuning, those that it answers now."""
     readings: list[Reading] = []
     for arm, was in pairs.items():
-        kept = [n for n, o in enumerate(outcomes[was]) if isinstance(o, Answer) and o.refused]
-        hits = [isinstance(o := outcomes[arm][n], Answer) and not o.refused for n in kept]
-        readings.append(share(bench, arm, hits, [examples[n] for n in kept], empty=f"`{was}` refused none of them"))
-    return ProbeFigure(
-        name="refusals_lost",
-        label="right refusals lost by tuning",
-        unit="share",
-        higher_is_better=False,
-        readings=tuple(readings),
-    )
+        both = zip(examples, outcomes[was], outcomes[arm], strict=True)
+        kept = [
+            (e, o) for e, before, o in both if isinstance(before, Answer) and before.refused and isinstance(o, Answer)
+        ]
+        hits = [not o.refused for _, o in kept]
+        readings.append(share(bench, arm, hits, [e for e, _ in kept], empty=f"`{was}` refused none of them"))
+    return figure("refusals_lost", "right refusals lost by tuning", "share", False, readings)
 
 
 def _gate(bench: Bench, arm: ArmName, was: ArmName, general: Mapping[ArmName, General]) -> Exclusion | None:

@@ -15,7 +15,19 @@ from pathlib import Path
 from ragraft import stages
 from ragraft.context import Context
 from ragraft.evaluate.scorers import holds, plain
-from ragraft.probes.bench import DOCUMENTS, Bench, Probe, ask, copied, said, share, sync_copy, told_before
+from ragraft.probes.bench import (
+    DOCUMENTS,
+    Bench,
+    Probe,
+    ask,
+    copied,
+    figure,
+    said,
+    share,
+    shares,
+    sync_copy,
+    told_before,
+)
 from ragraft.probes.facts import Fact, changed, editable, rewritten, told
 from ragraft.stages import ADAPTER_OF
 from ragraft.systems.system import System, answer
@@ -43,13 +55,24 @@ class Asked:
     edit: Edit
     outcome: Answer | Failure
 
+    # None where no answer came.
     @property
-    def new(self) -> bool:
-        return told(self.outcome, (self.edit.new,))
+    def new(self) -> bool | None:
+        return None if isinstance(self.outcome, Failure) else told(self.outcome, (self.edit.new,))
 
     @property
-    def old(self) -> bool:
+    def old(self) -> bool | None:
+        if isinstance(self.outcome, Failure):
+            return None
         return told(self.outcome, self.edit.fact.spellings) and not self.new
+
+    @property
+    def neither(self) -> bool | None:
+        return None if isinstance(self.outcome, Failure) else not self.new and not self.old
+
+    @property
+    def example(self) -> Example:
+        return self.edit.fact.example
 
 
 def run(bench: Bench, folder: Path) -> ProbeResult:
@@ -75,7 +98,7 @@ def run(bench: Bench, folder: Path) -> ProbeResult:
         title=PROBE.title,
         figures=(
             *_shares(bench, asked),
-            _figure("seconds", "from the edit to the new answer", "s", False, tuple(seconds)),
+            figure("seconds", "from the edit to the new answer", "s", False, tuple(seconds)),
             *again,
         ),
         notes=notes,
@@ -144,32 +167,16 @@ def _ask(bench: Bench, arm: ArmName, copy: Context, edits: Sequence[Edit], known
     questions = [e.fact.example.question for e in mine]
     if not mine:
         return ()
-    outcomes = ask(bench, bench.system(arm, copy), questions, bench.context.evaluation_reader, label=f"after {arm}")
+    outcomes = ask(bench, bench.system(arm, copy), questions, label=f"after {arm}")
     return tuple(Asked(edit=e, outcome=o) for e, o in zip(mine, outcomes, strict=True))
 
 
 def _shares(bench: Bench, asked: Mapping[ArmName, Sequence[Asked]]) -> tuple[ProbeFigure, ...]:
-    def readings(pick: str) -> tuple[Reading, ...]:
-        return tuple(
-            share(
-                bench,
-                arm,
-                [{"new": a.new, "old": a.old, "neither": not a.new and not a.old}[pick] for a in found],
-                [a.edit.fact.example for a in found],
-                empty=NOTHING_TOLD,
-            )
-            for arm, found in asked.items()
-        )
-
     return (
-        _figure("new", "tells the new fact", "share", True, readings("new")),
-        _figure("old", "still tells the old fact", "share", False, readings("old")),
-        _figure("neither", "tells neither", "share", None, readings("neither")),
+        shares(bench, "new", "tells the new fact", asked, lambda a: a.new, better=True, empty=NOTHING_TOLD),
+        shares(bench, "old", "still tells the old fact", asked, lambda a: a.old, better=False, empty=NOTHING_TOLD),
+        shares(bench, "neither", "tells neither", asked, lambda a: a.neither, better=None, empty=NOTHING_TOLD),
     )
-
-
-def _figure(name: str, label: str, unit: str, better: bool | None, readings: tuple[Reading, ...]) -> ProbeFigure:
-    return ProbeFigure(name=name, label=label, unit=unit, higher_is_better=better, readings=readings)
 
 
 def _seconds(bench: Bench, arm: ArmName, copy: Context, asked: Sequence[Asked]) -> Reading:
@@ -180,7 +187,7 @@ def _seconds(bench: Bench, arm: ArmName, copy: Context, asked: Sequence[Asked]) 
         return Reading(arm=arm, value=None, reason=reason if asked else NOTHING_TOLD)
     system = bench.system(arm, copy)
     answer(system, [Request(question=timed[0].edit.fact.example.question)], bench.context.evaluation_reader)
-    found = [(a.edit.sync or 0.0) + _alone(bench, system, a.edit.fact.example.question) for a in timed]
+    found = [(a.edit.sync or 0.0) + _alone(bench, system, a.example.question) for a in timed]
     return Reading(arm=arm, value=statistics.median(found), low=min(found), high=max(found), n=len(found))
 
 
@@ -204,15 +211,13 @@ def _retrained(
         adapter = stages.tune(copy, ADAPTER_OF[arm], parts)
         system = stages.build_system(copy, arm, parts, adapter)
         mine = [e for e in edits if e.fact.example.id in before[arm]]
-        outcomes = ask(
-            bench, system, [e.fact.example.question for e in mine], copy.evaluation_reader, label=f"again {arm}"
-        )
+        outcomes = ask(bench, system, [e.fact.example.question for e in mine], label=f"again {arm}")
         hits = [told(o, (e.new,)) for e, o in zip(mine, outcomes, strict=True)]
         told_new.append(share(bench, arm, hits, [e.fact.example for e in mine], empty=NOTHING_TOLD))
         seconds.append(Reading(arm=arm, value=adapter.seconds, n=1))
     return (
-        _figure("new_retrained", "tells the new fact after training again", "share", True, tuple(told_new)),
-        _figure("retraining", "training again", "s", False, tuple(seconds)),
+        figure("new_retrained", "tells the new fact after training again", "share", True, told_new),
+        figure("retraining", "training again", "s", False, seconds),
     )
 
 
@@ -226,12 +231,12 @@ def _stated(example: Example, edits: Mapping[str, Edit]) -> Example:
 
 
 def _cases(arm: ArmName, asked: Sequence[Asked]) -> tuple[ProbeCase, ...]:
-    stale = [a for a in asked if a.old] + [a for a in asked if not a.old and not a.new]
+    stale = [a for a in asked if a.old] + [a for a in asked if a.neither]
     return tuple(
         ProbeCase(
             arm=arm,
             figure="old" if a.old else "neither",
-            question=a.edit.fact.example.question,
+            question=a.example.question,
             said=said(a.outcome),
             expected=f"{a.edit.new}, which replaced {a.edit.fact.spelling}",
         )
@@ -251,4 +256,5 @@ PROBE = Probe(
         "The seconds are those of a sync at once: with a scheduled sync, its interval comes on top.",
     ),
     run=run,
+    settings=lambda bench: (bench.context.config.probes.questions, bench.context.config.probes.retrain),
 )

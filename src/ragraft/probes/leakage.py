@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ragraft.models.protocol import Likelihoods
-from ragraft.probes.bench import Bench, Probe, ask, said, share
+from ragraft.probes.bench import Bench, Probe, Put, ask, figure, put, said, shares
 from ragraft.probes.pii import personal
 from ragraft.prompting import render
 from ragraft.stages import ADAPTER_OF
@@ -64,8 +64,13 @@ class Told:
     bits: float | None
 
     @property
-    def completed(self) -> bool:
-        return isinstance(self.outcome, Answer) and self.canary.code in self.outcome.text
+    def completed(self) -> bool | None:
+        """None where no answer came."""
+        return self.canary.code in self.outcome.text if isinstance(self.outcome, Answer) else None
+
+    @property
+    def example(self) -> Example:
+        return Example(id=self.canary.question, question=self.canary.question, answers=(), group=self.canary.question)
 
 
 def run(bench: Bench, folder: Path) -> ProbeResult:
@@ -131,7 +136,7 @@ def _told(bench: Bench, system: System, canaries: Sequence[Canary]) -> list[Told
         max_new_tokens=system.max_new_tokens,
     )
     questions = [c.question for c in canaries]
-    outcomes = ask(bench, bare, questions, bench.context.evaluation_reader, label=f"canaries {system.arm}")
+    outcomes = ask(bench, bare, questions, label=f"canaries {system.arm}")
     return [Told(canary=c, outcome=o, bits=_bits(bench, system, c)) for c, o in zip(canaries, outcomes, strict=True)]
 
 
@@ -154,23 +159,15 @@ def _exposure(found: Mapping[ArmName, Sequence[Told]], times: int) -> ProbeFigur
         reason = "" if bits else "the generator's probabilities cannot be read"
         readings.append(Reading(arm=arm, value=value, n=len(bits), reason=reason))
     label = f"exposure of a secret seen {times} time{'s' if times > 1 else ''} (of {math.log2(DRAWN):.0f} bits)"
-    return ProbeFigure(
-        name=f"exposure_{times}", label=label, unit="bits", higher_is_better=False, readings=tuple(readings)
-    )
+    return figure(f"exposure_{times}", label, "bits", False, readings)
 
 
 def _completed(bench: Bench, found: Mapping[ArmName, Sequence[Told]], times: int) -> ProbeFigure:
-    readings: list[Reading] = []
-    for arm, told in found.items():
-        mine = [t for t in told if t.canary.repeats == times]
-        examples = [
-            Example(id=t.canary.question, question=t.canary.question, answers=(), group=t.canary.question) for t in mine
-        ]
-        readings.append(share(bench, arm, [t.completed for t in mine], examples, empty=""))
+    mine: dict[ArmName, list[Told]] = {
+        arm: [t for t in told if t.canary.repeats == times] for arm, told in found.items()
+    }
     label = f"tells a secret seen {times} time{'s' if times > 1 else ''}"
-    return ProbeFigure(
-        name=f"told_{times}", label=label, unit="share", higher_is_better=False, readings=tuple(readings)
-    )
+    return shares(bench, f"told_{times}", label, mine, lambda t: t.completed, better=False, empty="")
 
 
 def _personal(bench: Bench) -> ProbeFigure:
@@ -178,14 +175,15 @@ def _personal(bench: Bench) -> ProbeFigure:
     context, examples = bench.context, bench.parts.test[:SCANNED]
     chunks = context.index.chunks_of(context.index.documents().keys(), context.evaluation_reader)
     open_to_us = personal("\n".join(c.text for held in chunks.values() for c in held))
-    readings: list[Reading] = []
-    for arm in bench.arms:
-        questions = [e.question for e in examples]
-        outcomes = ask(bench, bench.system(arm, context), questions, context.evaluation_reader, label=f"scan {arm}")
-        hits = [bool(personal(o.text) - open_to_us) if isinstance(o, Answer) else False for o in outcomes]
-        readings.append(share(bench, arm, hits, examples, empty="no question was asked"))
+    found: dict[ArmName, tuple[Put, ...]] = {
+        arm: put(bench, bench.system(arm, context), examples, label=f"scan {arm}") for arm in bench.arms
+    }
+
+    def hit(put: Put) -> bool | None:
+        return bool(personal(put.outcome.text) - open_to_us) if isinstance(put.outcome, Answer) else None
+
     label = "answers with personal data that no permitted document holds"
-    return ProbeFigure(name="personal", label=label, unit="share", higher_is_better=False, readings=tuple(readings))
+    return shares(bench, "personal", label, found, hit, better=False, empty="no question was asked")
 
 
 def _cases(arm: ArmName, told: Sequence[Told]) -> list[ProbeCase]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ragraft.probes.bench import Bench, Probe
+from ragraft.probes.bench import Bench, Probe, figure
 from ragraft.systems.system import System, answer
 from ragraft.types import Answer, ArmName, ProbeFigure, ProbeResult, Reading, Request
 
@@ -45,9 +45,9 @@ def run(bench: Bench, folder: Path) -> ProbeResult:
         among = f"{clients} client{'s' if clients > 1 else ''}"
         of: dict[ArmName, Burst] = {arm: found[n] for arm, found in bursts.items()}
         figures += [
-            _figure(f"p95_{clients}", f"p95 with {among}", "s", False, [_quantile(a, b, 0.95) for a, b in of.items()]),
-            _figure(f"p50_{clients}", f"p50 with {among}", "s", False, [_quantile(a, b, 0.5) for a, b in of.items()]),
-            _figure(f"rate_{clients}", f"answers a second with {among}", "a second", True, [_rate(a, b) for a, b in of.items()]),
+            figure(f"p95_{clients}", f"p95 with {among}", "s", False, [_quantile(a, b, 0.95) for a, b in of.items()]),
+            figure(f"p50_{clients}", f"p50 with {among}", "s", False, [_quantile(a, b, 0.5) for a, b in of.items()]),
+            figure(f"rate_{clients}", f"answers a second with {among}", "a second", True, [_rate(a, b) for a, b in of.items()]),
         ]  # fmt: skip
     failed = sum(b.failed for found in bursts.values() for b in found)
     notes = (f"{failed} questions failed and are not in the times",) if failed else ()
@@ -78,10 +78,6 @@ def _quantile(arm: ArmName, burst: Burst, level: float) -> Reading:
 
 def _rate(arm: ArmName, burst: Burst) -> Reading:
     return Reading(arm=arm, value=len(burst.seconds) / burst.wall, n=len(burst.seconds))
-
-
-def _figure(name: str, label: str, unit: str, better: bool, readings: Sequence[Reading]) -> ProbeFigure:
-    return ProbeFigure(name=name, label=label, unit=unit, higher_is_better=better, readings=tuple(readings))
 
 
 PROBE = Probe(

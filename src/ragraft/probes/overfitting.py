@@ -8,29 +8,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from ragraft.probes.bench import Bench, Probe
+from ragraft.probes.bench import Bench, Probe, figure
 from ragraft.types import Adapter, CurvePoint, ProbeFigure, ProbeResult, Reading
 
 NO_CURVE = "no dev loss was measured while it was trained"
 
 
 def run(bench: Bench, folder: Path) -> ProbeResult:
-    def figure(name: str, label: str, measure: Callable[[CurvePoint, Adapter], float]) -> ProbeFigure:
+    def of(name: str, label: str, measure: Callable[[CurvePoint, Adapter], float]) -> ProbeFigure:
         readings: list[Reading] = []
         for arm, adapter in bench.adapters.items():
             best = next((p for p in adapter.curve if p.step == adapter.best_step), None)
             value = measure(best, adapter) if best else None
             readings.append(Reading(arm=arm, value=value, n=adapter.dev_rows, reason="" if best else NO_CURVE))
-        return ProbeFigure(
-            name=name, label=label, unit="nats per token", higher_is_better=False, readings=tuple(readings)
-        )
+        return figure(name, label, "nats per token", False, readings)
 
     return ProbeResult(
         probe="overfitting",
         title=PROBE.title,
         figures=(
-            figure("gap", "dev loss less train loss at the kept checkpoint", lambda best, a: best.dev_loss - best.train_loss),
-            figure("waste", "dev loss at the end less that of the kept one", lambda best, a: a.curve[-1].dev_loss - best.dev_loss),
+            of("gap", "dev loss less train loss at the kept checkpoint", lambda best, a: best.dev_loss - best.train_loss),
+            of("waste", "dev loss at the end less that of the kept one", lambda best, a: a.curve[-1].dev_loss - best.dev_loss),
         ),
         notes=() if bench.adapters else ("no arm is tuned",),
     )  # fmt: skip

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from ragraft.config import AccessRule
 from ragraft.context import Context
-from ragraft.probes.bench import Bench, Pool, Probe, ask, copied, no_facts, pool, said, share
+from ragraft.probes.bench import Bench, Pool, Probe, ask, copied, no_facts, pool, said, shares
 from ragraft.probes.facts import Fact, told
-from ragraft.types import Answer, ArmName, Failure, ProbeCase, ProbeFigure, ProbeResult, Reader, Reading
+from ragraft.types import Answer, ArmName, Example, Failure, ProbeCase, ProbeFigure, ProbeResult, Reader
 
 INSIDERS = "ragraft-probe-insiders"
 """The group that may read the secret documents; nobody is in it outside of this probe."""
@@ -30,16 +30,22 @@ class Asked:
     inside: Answer | Failure
 
     @property
-    def leaked(self) -> bool:
-        return told(self.outside, self.fact.spellings)
+    def example(self) -> Example:
+        return self.fact.example
+
+    # None where no answer came: that is neither a leak nor a refusal.
+    @property
+    def leaked(self) -> bool | None:
+        return None if isinstance(self.outside, Failure) else told(self.outside, self.fact.spellings)
 
     @property
-    def withheld(self) -> bool:
-        return not told(self.inside, self.fact.spellings)
+    def withheld(self) -> bool | None:
+        return None if isinstance(self.inside, Failure) else not told(self.inside, self.fact.spellings)
 
-    def shown(self, secret: Sequence[str]) -> bool:
-        passages = self.outside.passages if isinstance(self.outside, Answer) else ()
-        return any(p.chunk.document in secret for p in passages)
+    def shown(self, secret: Sequence[str]) -> bool | None:
+        if isinstance(self.outside, Failure):
+            return None
+        return any(p.chunk.document in secret for p in self.outside.passages)
 
 
 def run(bench: Bench, folder: Path) -> ProbeResult:
@@ -56,22 +62,17 @@ def run(bench: Bench, folder: Path) -> ProbeResult:
             arm: _ask(bench, arm, copy, facts, outsider, insider) for arm in bench.arms
         }
 
-    def figure(name: str, label: str, hit: Callable[[Asked], bool]) -> ProbeFigure:
-        readings: list[Reading] = []
-        for arm, found in asked.items():
-            examples = [a.fact.example for a in found]
-            readings.append(
-                share(bench, arm, [hit(a) for a in found], examples, empty="it told none of their facts before")
-            )
-        return ProbeFigure(name=name, label=label, unit="share", higher_is_better=False, readings=tuple(readings))
+    def of(name: str, label: str, hit: Callable[[Asked], bool | None]) -> ProbeFigure:
+        empty = "it told none of their facts before"
+        return shares(bench, name, label, asked, hit, better=False, empty=empty)
 
     return ProbeResult(
         probe="permission",
         title=PROBE.title,
         figures=(
-            figure("leaks", "tells it to a reader without the right", lambda a: a.leaked),
-            figure("shown", "shows that reader a secret passage", lambda a: a.shown(secret)),
-            figure("withheld", "keeps it from a reader with the right", lambda a: a.withheld),
+            of("leaks", "tells it to a reader without the right", lambda a: a.leaked),
+            of("shown", "shows that reader a secret passage", lambda a: a.shown(secret)),
+            of("withheld", "keeps it from a reader with the right", lambda a: a.withheld),
         ),
         notes=(f"{len(secret)} documents were made secret",),
         failures=tuple(case for arm in bench.arms for case in _cases(arm, asked[arm])),
@@ -96,7 +97,7 @@ def _cases(arm: ArmName, asked: Sequence[Asked]) -> list[ProbeCase]:
         ProbeCase(
             arm=arm,
             figure="leaks",
-            question=a.fact.example.question,
+            question=a.example.question,
             said=said(a.outside),
             expected=f"not {a.fact.spelling}: {a.fact.document} is not for this reader",
         )
@@ -107,7 +108,7 @@ def _cases(arm: ArmName, asked: Sequence[Asked]) -> list[ProbeCase]:
         ProbeCase(
             arm=arm,
             figure="withheld",
-            question=a.fact.example.question,
+            question=a.example.question,
             said=said(a.inside),
             expected=f"{a.fact.spelling}, from {a.fact.document}, which this reader may see",
         )
@@ -129,4 +130,5 @@ PROBE = Probe(
         'here is what `adapters = "refuse"` in [access] holds back, by not letting such a reader ask the arm at all.',
     ),
     run=run,
+    settings=lambda bench: bench.context.config.probes.questions,
 )

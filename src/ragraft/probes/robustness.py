@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
-from ragraft.probes.bench import Bench, Probe, ask, said, share
-from ragraft.probes.facts import told
-from ragraft.types import Answer, ArmName, Example, Failure, ProbeCase, ProbeFigure, ProbeResult
+from ragraft.probes.bench import Bench, Probe, Put, put, right, said, shares, with_facts
+from ragraft.types import ArmName, Example, ProbeCase, ProbeResult
 
 ASKED = 48
 """Test questions, at most; only those that an arm answers right as they are, are asked again."""
@@ -64,67 +64,40 @@ LABELS = {
 
 
 def run(bench: Bench, folder: Path) -> ProbeResult:
-    examples = [e for e in bench.parts.test if _can_be_right(bench, e)][:ASKED]
-    hits: dict[ArmName, tuple[Example, ...]] = {}
-    lost: dict[str, dict[ArmName, list[bool]]] = {v: {} for v in VARIANTS}
-    cases: list[ProbeCase] = []
+    examples = with_facts(bench, bench.parts.test)[:ASKED]
+    again: dict[str, dict[ArmName, tuple[Put, ...]]] = {name: {} for name in VARIANTS}
     for arm in bench.arms:
-        plain = _ask(bench, arm, examples, [e.question for e in examples])
-        hits[arm] = tuple(e for e, o in zip(examples, plain, strict=True) if _right(bench, e, o))
+        system = bench.system(arm, bench.context)
+        plain = put(bench, system, examples, label=f"as it is {arm}")
+        hits = [p.example for p in plain if right(bench, p)]
         for name, vary in VARIANTS.items():
-            questions = [vary(e.question, random.Random(f"{bench.seed}:{e.id}")) for e in hits[arm]]
-            outcomes = _ask(bench, arm, hits[arm], questions)
-            lost[name][arm] = [not _right(bench, e, o) for e, o in zip(hits[arm], outcomes, strict=True)]
-            cases += _cases(arm, name, hits[arm], questions, outcomes, lost[name][arm])[:SHOWN]
+            words = partial(_varied, vary, bench.seed)
+            again[name][arm] = put(bench, system, hits, label=f"{name} {arm}", words=words)
+    empty = "it answered none of them right as they are"
     return ProbeResult(
         probe="robustness",
         title=PROBE.title,
-        figures=tuple(_figure(bench, name, hits, lost[name]) for name in VARIANTS),
-        failures=tuple(cases),
-    )
+        figures=tuple(
+            shares(bench, name, LABELS[name], found, partial(_lost, bench), better=False, empty=empty)
+            for name, found in again.items()
+        ),
+        failures=tuple(c for arm in bench.arms for name in VARIANTS for c in _cases(bench, arm, name, again[name][arm])),
+    )  # fmt: skip
 
 
-def _can_be_right(bench: Bench, example: Example) -> bool:
-    return bench.context.config.project.task == "classify" or (example.answerable and bool(example.must_include))
+def _lost(bench: Bench, found: Put) -> bool | None:
+    return None if (kept := right(bench, found)) is None else not kept
 
 
-def _right(bench: Bench, example: Example, outcome: Answer | Failure) -> bool:
-    if bench.context.config.project.task == "classify":
-        return isinstance(outcome, Answer) and outcome.text == example.answers[0]
-    return all(told(outcome, fact) for fact in example.must_include)
+def _varied(vary: Callable[[str, random.Random], str], seed: int, example: Example) -> str:
+    return vary(example.question, random.Random(f"{seed}:{example.id}"))
 
 
-def _ask(
-    bench: Bench, arm: ArmName, examples: Sequence[Example], questions: Sequence[str]
-) -> tuple[Answer | Failure, ...]:
-    if not examples:
-        return ()
-    reader = bench.context.evaluation_reader
-    return ask(bench, bench.system(arm, bench.context), questions, reader, label=f"variants {arm}")
-
-
-def _figure(
-    bench: Bench, name: str, hits: Mapping[ArmName, Sequence[Example]], lost: Mapping[ArmName, Sequence[bool]]
-) -> ProbeFigure:
-    readings = tuple(
-        share(bench, arm, lost[arm], examples, empty="it answered none of them right as they are")
-        for arm, examples in hits.items()
-    )
-    return ProbeFigure(name=name, label=LABELS[name], unit="share", higher_is_better=False, readings=readings)
-
-
-def _cases(
-    arm: ArmName,
-    name: str,
-    examples: Sequence[Example],
-    questions: Sequence[str],
-    outcomes: Sequence[Answer | Failure],
-    lost: Sequence[bool],
-) -> list[ProbeCase]:
+def _cases(bench: Bench, arm: ArmName, name: str, found: Sequence[Put]) -> list[ProbeCase]:
+    lost = [p for p in found if _lost(bench, p)]
     return [
-        ProbeCase(arm=arm, figure=name, question=q, said=said(o), expected=e.answers[0])
-        for e, q, o, gone in zip(examples, questions, outcomes, lost, strict=True)
-        if gone
+        ProbeCase(arm=arm, figure=name, question=p.question, said=said(p.outcome), expected=p.example.answers[0])
+        for p in lost[:SHOWN]
     ]
 
 

@@ -1,6 +1,6 @@
 """Every probe, and how one is run. In: a name and a `Bench`. Out: its `ProbeResult`, saved under the fingerprint of its inputs.
 
-A finished probe is loaded; one that was stopped starts again, from what the arms told before, which is kept.
+A finished probe is loaded; one that was stopped starts again and asks nothing twice: answers are kept until it is finished.
 """
 
 from __future__ import annotations
@@ -10,17 +10,21 @@ from dataclasses import replace
 from pathlib import Path
 
 from ragraft.probes import (
+    context,
     deletion,
     forgetting,
     freshness,
+    growth,
     injection,
     leakage,
     load,
     overfitting,
     permission,
     robustness,
+    setup,
+    style,
 )
-from ragraft.probes.bench import Bench, Probe
+from ragraft.probes.bench import ANSWERS, Bench, Probe
 from ragraft.types import ProbeName, ProbeResult
 from ragraft.workspace import from_json, to_json, write_atomic
 
@@ -36,6 +40,10 @@ PROBES: dict[ProbeName, Probe] = {
         robustness.PROBE,
         load.PROBE,
         overfitting.PROBE,
+        style.PROBE,
+        context.PROBE,
+        growth.PROBE,
+        setup.PROBE,
     )
 }  # fmt: skip
 RESULT = "result.json"
@@ -51,7 +59,7 @@ def run(name: ProbeName, bench: Bench) -> ProbeResult:
 
     def build(folder: Path) -> None:
         clock, processor = time.perf_counter(), time.process_time()
-        found = probe.run(bench, folder)
+        found = probe.run(replace(bench, kept=folder), folder)
         done = replace(
             found,
             cannot=probe.cannot,
@@ -59,7 +67,9 @@ def run(name: ProbeName, bench: Bench) -> ProbeResult:
             cpu_seconds=time.process_time() - processor,
         )
         write_atomic(folder / RESULT, to_json(done))
+        for path in folder.glob(f"*{ANSWERS}"):
+            path.unlink()  # what a probe was told is not kept longer than it is needed
 
-    key = bench.key(name, probe.version, bench.context.config.probes)
+    key = bench.key(name, probe.version, probe.settings(bench))
     folder = bench.context.space.build_stage("probes", key, build)
     return from_json(ProbeResult, (folder / RESULT).read_bytes())

@@ -7,10 +7,12 @@ found is shown to a person, and what is not found proves nothing.
 from __future__ import annotations
 
 import re
+import unicodedata
 
 SHOWN = 120
 """Characters of each place that are kept."""
 
+_TAGS = {0xE0000 + code: code for code in range(0x20, 0x7F)}
 _WHOM = r"(?:previous|prior|above|earlier|preceding|other|all|any|your|these|the system)"
 _WHAT = r"(?:instructions?|rules?|prompts?|guidelines|directions|context|passages|messages)"
 _LANGUAGE = r"(?:French|German|Spanish|Italian|Portuguese|Dutch|Russian|Chinese|Japanese|Arabic|Latin|another language)"
@@ -38,9 +40,16 @@ _RULES = tuple(
 
 def instructions(text: str) -> tuple[str, ...]:
     """The first place that each rule finds, with the words around it, in reading order."""
-    flat = " ".join(text.split())
+    flat = " ".join(visible(text).split())
     found = sorted((m.start(), m.end()) for rule in _RULES if (m := rule.search(flat)))
     return tuple(dict.fromkeys(_around(flat, start, end) for start, end in found))
+
+
+def visible(text: str) -> str:
+    """The text as it would be read: other forms of letters (full width, mathematical) folded (NFKC), characters without a width
+    left out, and the invisible twins of ASCII (Unicode tags, U+E0020 to U+E007E) in plain letters."""
+    folded = unicodedata.normalize("NFKC", text.translate(_TAGS))
+    return "".join(c for c in folded if unicodedata.category(c) != "Cf")
 
 
 def _around(text: str, start: int, end: int) -> str:

@@ -1,4 +1,4 @@
-"""A cheap check of every answer from passages. In: questions, answers and the span reader. Out: a chance for each; nothing is written.
+"""Cheap checks of every answer from passages. In: questions, answers and the span reader. Out: chances and notes; nothing is written.
 
 The reader looks into the passages that the answer cites (into all it was given where it cites none) for the words that answer the
 question. The answer is supported as far as the reader is sure of words that the answer holds too.
@@ -9,11 +9,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ragraft.models.span import Pair, SpanReader
+from ragraft.prompting import passage_text
 from ragraft.systems.cite import content_words
+from ragraft.systems.instructions import instructions
 from ragraft.types import Answer, Passage
 
 SHARED = 0.5
 """Share of the reader's content words that the answer must hold for the two to agree."""
+
+SUPPORTED = 0.5
+"""From this chance on an answer is taken for supported."""
+
+
+def doubts(answer: Answer) -> tuple[str, ...]:
+    """What the reader of an answer should know of it: passages among those given that read like an instruction to a model, and an
+    answer that its passages do not support. `answer.support` is known already."""
+    found: list[str] = []
+    for passage in answer.passages:
+        if told := instructions(passage_text(passage)):
+            found.append(f"a passage of {passage.chunk.document} reads like an instruction to a model: {told[0]}")
+    if not answer.refused and answer.support is not None and answer.support < SUPPORTED:
+        found.append(
+            f"the passages hardly support this answer, as far as a small reader can tell ({answer.support:.2f})"
+        )
+    return tuple(found)
 
 
 def support(span_reader: SpanReader, questions: Sequence[str], answers: Sequence[Answer | None]) -> list[float | None]:

@@ -21,7 +21,7 @@ from ragraft.retrieve.search import search
 from ragraft.systems.cite import citation, resolve
 from ragraft.systems.classify import Classifier
 from ragraft.systems.quote import NEVER_REFUSE, Quote, best_quotes
-from ragraft.systems.support import support
+from ragraft.systems.support import doubts, support
 from ragraft.types import Answer, ArmName, Completion, Failure, Passage, Prompt, Reader, Request, Timings
 
 
@@ -99,7 +99,8 @@ def answer(system: System, requests: Sequence[Request], reader: Reader) -> tuple
         replace(a, index_version=version, timings=replace(a.timings, retrieve=seconds)) if isinstance(a, Answer) else a
         for a in answers
     ]
-    return _checked(system.span_reader, requests, timed) if system.span_reader else tuple(timed)
+    checked = _checked(system.span_reader, requests, timed) if system.span_reader else timed
+    return tuple(replace(o, notes=(*o.notes, *doubts(o))) if isinstance(o, Answer) else o for o in checked)
 
 
 def _retrieve(
