@@ -1,18 +1,22 @@
-"""`tune-retrieval` on a small real project whose documents differ by part numbers, which vectors confuse and words do not."""
+"""`tune-retrieval` on a small real project whose documents differ by a part number at the end of a long text: in smaller chunks
+its vector tells them apart."""
 
+import itertools
 import json
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from ragraft import pipeline
 from ragraft.cli import app
-from ragraft.config import load
+from ragraft.config import ChunksSection, load
 from ragraft.context import Context
 from ragraft.errors import ConfigError, DataError
-from ragraft.retrieval_tuning import Change, Found, RaceLine, RetrievalRace, edited
+from ragraft.retrieval_tuning import Change, Found, Hit, Marks, RaceLine, RetrievalRace, Setting, edited, marked
+from ragraft.types import Example
 from ragraft.workspace import from_json, read_lines
 
 CONFIG = """# parts
@@ -29,15 +33,17 @@ near_duplicate = 1.0
 bm25_weight = 0.0  # vectors alone
 passages = 2
 """
-PARTS = [
-    f"{a}{b}-{17 * n + 1000}" for n, (a, b) in enumerate(zip("ABCDEFGHIJKL" * 3, "QRSTUVWXYZQRSTUV" * 3, strict=False))
-]
+PARTS = ["".join(digits) for digits in itertools.permutations("2749183")][::97][:36]
+BOILERPLATE = (
+    "A fitting joins two lengths of pipe. It is cut from steel, dipped in zinc, and checked by hand before it leaves. "
+    * 4
+)
 
 
 def make(folder: Path, examples: int = len(PARTS)) -> Path:
     (folder / "documents").mkdir(parents=True)
     for n, part in enumerate(PARTS):
-        text = f"# Part {part}\n\nThe part {part} is a steel fitting for a pipe and weighs {40 + n} grams.\n"
+        text = f"# Fittings\n\n{BOILERPLATE}The one numbered {part} weighs {40 + n} grams.\n"
         (folder / "documents" / f"{part}.md").write_text(text)
     rows = [
         {"question": f"How heavy is the fitting {part}?", "answer": f"{40 + n} grams", "documents": [f"{part}.md"]}
@@ -78,28 +84,32 @@ def lines_of(race: RetrievalRace, name: str) -> dict[str, RaceLine]:
     return {line.value: line for line in race.lines if line.round == name}
 
 
-def test_the_weight_that_finds_part_numbers_wins(dry: RetrievalRace) -> None:
-    weights = lines_of(dry, "BM25 weight")
-    assert (weights["0.0"].fate, weights["0.0"].difference) == ("present", None)
-    won = next(line for line in weights.values() if line.fate == "won")
+def test_the_chunks_that_tell_part_numbers_apart_win(dry: RetrievalRace) -> None:
+    sizes = lines_of(dry, "chunk tokens")
+    present, won = sizes["200"], sizes["100"]
+    assert list(sizes) == ["200", "100", "300"]
+    assert (present.fate, present.difference, won.fate) == ("present", None, "won")
     assert won.ndcg == won.score.mean
     assert won.difference is not None
-    assert won.difference.mean == pytest.approx((won.ndcg or 0) - (weights["0.0"].ndcg or 0))
+    assert won.difference.mean == pytest.approx((won.ndcg or 0) - (present.ndcg or 0))
     assert won.difference.low > 0
     assert won.difference.p_adjusted < 0.05
-    assert (won.recall or 0) > (weights["0.0"].recall or 0)
-    assert [(c.section, c.key, c.before, str(c.after)) for c in dry.changes if c.key == "bm25_weight"] == [
-        ("retrieval", "bm25_weight", "0.0", won.value)
+    assert (won.recall or 0) > (present.recall or 0)
+    assert won.tokens < present.tokens
+    assert [(c.section, c.key, c.before, c.after) for c in dry.changes][:2] == [
+        ("chunks", "max_tokens", "200", 100),
+        ("chunks", "overlap_tokens", "24", 12),
     ]
+
+
+def test_later_rounds_start_from_what_won(dry: RetrievalRace) -> None:
+    assert lines_of(dry, "BM25 weight")["0.0"].score == lines_of(dry, "chunk tokens")["100"].score
 
 
 def test_what_cannot_be_raced_is_said(dry: RetrievalRace) -> None:
     assert [note.partition(":")[0] for note in dry.notes] == ["reranker", "floor"]
-    assert (dry.n, dry.unanswerable) == (len(saved_examples(dry)), 0)
-
-
-def saved_examples(race: RetrievalRace) -> range:
-    return range(max(line.n for line in race.lines))
+    assert dry.n == max(line.n for line in dry.lines)
+    assert dry.unanswerable == 0
 
 
 def test_every_search_is_saved_once_and_copies_of_the_index_go(folder: Path, dry: RetrievalRace) -> None:
@@ -107,12 +117,6 @@ def test_every_search_is_saved_once_and_copies_of_the_index_go(folder: Path, dry
         names = [from_json(Found, line).example for line in lines]
         assert len(names) == len(set(names)) <= dry.n
     assert [p.name for p in (folder / ".ragraft").glob("index*") if p.is_dir()] == ["index"]
-
-
-def test_chunks_are_cut_anew_for_their_round(dry: RetrievalRace) -> None:
-    sizes = lines_of(dry, "chunk tokens")
-    assert list(sizes) == ["200", "100", "300"]
-    assert {line.score.mean for line in sizes.values()} == {sizes["200"].score.mean}  # all texts are shorter
 
 
 def test_a_dry_run_writes_nothing_and_a_real_one_the_winner(folder: Path, dry: RetrievalRace) -> None:
@@ -124,18 +128,40 @@ def test_a_dry_run_writes_nothing_and_a_real_one_the_winner(folder: Path, dry: R
     assert ran.exit_code == 0, ran.output
     assert json.loads(ran.stdout)["written"]
     assert saved(folder) == before  # all of it was loaded
-    weight = next(c.after for c in dry.changes if c.key == "bm25_weight")
-    assert path.read_text().startswith(
-        CONFIG.partition("bm25_weight")[0] + f"bm25_weight = {weight}  # vectors alone\n"
-    )
-    assert load(folder).retrieval.bm25_weight == weight
+    assert path.read_text().startswith(CONFIG)
+    assert load(folder).chunks.max_tokens == 100
     again = CliRunner().invoke(app, ["tune-retrieval", str(folder), "--dry-run"])
     assert "BM25 weight" in again.output
 
 
 def test_too_few_questions_are_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"3 dev question\(s\) name the documents"):
+    with pytest.raises(DataError, match=r"2 dev question\(s\) name the documents"):
         pipeline.tune_retrieval(Context(make(tmp_path / "p", examples=4)))
+
+
+def test_floor_and_passages_decide_what_a_search_is_worth() -> None:
+    hits = tuple(Hit(document=d, score=s, tokens=10) for d, s in [("a", 0.9), ("a", 0.8), ("b", 0.6), ("c", 0.5)])
+    asked = Example(id="1", question="?", answers=(), documents=("b", "x"), group="1")
+    found, nothing = (
+        Found(example="1", hits=hits),
+        Example(id="1", question="?", answers=(), group="1", answerable=False),
+    )
+
+    def worth(example: Example, passages: int, floor: float | None) -> Marks:
+        return marked(
+            example,
+            found,
+            Setting(chunks=ChunksSection(), bm25_weight=0.3, reranker=None, passages=passages, floor=floor),
+        )
+
+    ideal = 1 + 1 / np.log2(3)
+    first = worth(asked, 3, None)
+    assert (first.recall, first.tokens) == (0.5, 30)
+    assert first.score == first.ndcg == pytest.approx(1 / np.log2(3) / ideal)  # `b` is the second document
+    assert worth(asked, 2, None) == Marks(score=0.0, ndcg=0.0, recall=0.0, tokens=20)
+    assert worth(asked, 3, 0.95) == Marks(score=0.0, ndcg=0.0, recall=0.0, tokens=0)
+    assert worth(nothing, 3, None) == Marks(score=0.0, ndcg=None, recall=None, tokens=30)
+    assert worth(nothing, 3, 0.95) == Marks(score=1.0, ndcg=None, recall=None, tokens=0)
 
 
 def test_a_config_is_edited_in_place() -> None:

@@ -222,16 +222,13 @@ def _rounds(track: _Track, present: Setting, rerankers: Sequence[str]) -> tuple[
         "passages": partial(_passages, track),
         "floor": partial(_floors, track),
     }
+    notes = [f"{name}: {others}" for name, option in options.items() if isinstance(others := option(present), str)]
     lines: list[RaceLine] = []
-    notes: list[str] = []
     for name, option in options.items():
         others = option(present)
-        if isinstance(others, str):
-            notes.append(f"{name}: {others}")
-            continue
-        settings = list(dict.fromkeys([present, *others]))
+        settings = list(dict.fromkeys([present, *(() if isinstance(others, str) else others)]))
         if len(settings) > 1:
-            told, present = _round(track, name, settings, len(options))
+            told, present = _round(track, name, settings, families=len(options) - len(notes))
             lines += told
     return lines, present, notes
 
@@ -274,7 +271,7 @@ def _floors(track: _Track, present: Setting) -> list[Setting] | str:
     return [replace(present, floor=f) for f in (None, *(float(f) for f in floors if f > 0))]
 
 
-def _round(track: _Track, name: RoundName, settings: list[Setting], families: int) -> tuple[list[RaceLine], Setting]:
+def _round(track: _Track, name: RoundName, settings: list[Setting], *, families: int) -> tuple[list[RaceLine], Setting]:
     """One race; the first setting is the present one. Its lines, and the winner."""
     marks: list[list[Marks]] = [[] for _ in settings]
     total, done = len(settings) * len(track.examples), 0
@@ -282,7 +279,7 @@ def _round(track: _Track, name: RoundName, settings: list[Setting], families: in
     def score(lane: int, start: int, stop: int) -> list[float]:
         nonlocal done
         found = _searched(track, settings[lane], start, stop)
-        marks[lane] += [_marks(e, f, settings[lane]) for e, f in zip(track.examples[start:stop], found, strict=True)]
+        marks[lane] += [marked(e, f, settings[lane]) for e, f in zip(track.examples[start:stop], found, strict=True)]
         done += stop - start
         track.context.notify(f"race {name}", done, total)
         return [m.score for m in marks[lane][start:stop]]
@@ -407,7 +404,8 @@ def _reranker(track: _Track, name: str | None) -> Any:
     return track.rerankers[name]
 
 
-def _marks(example: Example, found: Found, setting: Setting) -> Marks:
+def marked(example: Example, found: Found, setting: Setting) -> Marks:
+    """What a finished search is worth under a setting: its floor and its number of passages hold here."""
     shown = [h for h in found.hits if setting.floor is None or h.score >= setting.floor][: setting.passages]
     tokens = sum(h.tokens for h in shown)
     if not example.documents:

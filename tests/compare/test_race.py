@@ -36,13 +36,13 @@ def test_the_first_setting_stays_however_bad_it_is() -> None:
 
 
 def test_settings_that_differ_by_noise_alone_seldom_win() -> None:
-    """Five settings, 40 questions, 200 races: at most about 5 % name a winner."""
-    rng, groups, won = np.random.default_rng(11), [str(n) for n in range(40)], 0
-    for trial in range(200):
-        values = rng.random((5, 40)) < 0.6
-        lanes = race(lambda s, a, b, v=values: v[s, a:b].astype(float).tolist(), 5, groups, seed=trial, block=20)
+    """Five settings, 24 questions, 100 races: at most about 5 % name a winner."""
+    rng, groups, won = np.random.default_rng(11), [str(n) for n in range(24)], 0
+    for trial in range(100):
+        values = rng.random((5, 24)) < 0.6
+        lanes = race(lambda s, a, b, v=values: v[s, a:b].astype(float).tolist(), 5, groups, seed=trial, block=12)
         won += any(d.better for d in differences(lanes, groups, seed=trial))
-    assert won <= 16
+    assert won <= 10
 
 
 def test_questions_of_one_group_count_as_one() -> None:
