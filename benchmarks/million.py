@@ -25,8 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragraft.config import RetrievalSection
-from ragraft.retrieve.index import Entry, Index, Snapshot
+from ragraft.retrieve.index import Entry, Index
 from ragraft.retrieve.search import search
+from ragraft.retrieve.snapshot import Snapshot
 from ragraft.retrieve.vectors import Near, Vectors
 from ragraft.types import Chunk, Document, Passage, Reader
 
