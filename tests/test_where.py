@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragraft.errors import ConfigError
-from ragraft.retrieve.index import Snapshot
+from ragraft.retrieve.snapshot import Snapshot
 from ragraft.types import Chunk
 from ragraft.where import DEEPEST, both, condition
 

@@ -366,6 +366,26 @@ def tune(
     _console().print(table)
 
 
+@app.command(epilog="Example:  ragraft tune-retrieval handbook --dry-run")
+def tune_retrieval(
+    folder: ProjectArgument = HERE,
+    reranker: Annotated[
+        list[str] | None, typer.Option("--reranker", help="A cross-encoder to try, hf:NAME_OR_PATH; may be repeated.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Leave ragraft.toml as it is.")] = False,
+    json: JsonOption = False,
+    wait: WaitOption = False,
+) -> None:
+    """Race chunk size, weight of BM25, reranker, passages and floor on the dev split; keep what is better beyond noise."""
+    from ragraft import pipeline
+    from ragraft.commands.search import print_race
+    from ragraft.workspace import to_json
+
+    with _opened(folder, quiet=json) as context:
+        done = pipeline.tune_retrieval(context, rerankers=reranker or (), dry_run=dry_run, wait=wait)
+    _emit(to_json(done, indent=2)) if json else print_race(done, _console())
+
+
 def _training_cells(adapter: Adapter) -> tuple[str, ...]:
     best = next((p for p in adapter.curve if p.step == adapter.best_step), None)
     losses = (f"{best.train_loss:.3f}", f"{best.dev_loss:.3f}") if best else ("–", "–")

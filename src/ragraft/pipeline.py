@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ragraft import forget as forgetting
-from ragraft import lineage, stages, syncing
+from ragraft import lineage, retrieval_tuning, stages, syncing
 from ragraft.compare import compare as comparing
 from ragraft.compare import report as reporting
 from ragraft.compare.recommend import recommend
@@ -188,6 +188,18 @@ def tune(context: Context, arms: Sequence[ArmName], *, wait: bool = False) -> tu
         parts = stages.divide(context)
         present, _ = _arms(context, arms)
         return tuple(TunedArm(arm=arm, adapter=stages.tune(context, arm, parts)) for arm in _trainings(present))
+
+
+def tune_retrieval(
+    context: Context, *, rerankers: Sequence[str] = (), dry_run: bool = False, wait: bool = False
+) -> retrieval_tuning.RetrievalRace:
+    """Race the search settings on the dev split; what is better beyond noise goes to `ragraft.toml`, unless `dry_run`."""
+    if context.config.project.task != "answer":
+        raise DataError(f"{context.folder}: a `{context.config.project.task}` project searches nothing")
+    with context.space.lock("ragraft tune-retrieval", wait=wait):
+        syncing.sync(context)
+        dev = stages.divide(context).dev
+        return retrieval_tuning.tune(context, dev, rerankers=rerankers, dry_run=dry_run)
 
 
 # --- probes ------------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ is never lost. What a source hands over while it is looked at waits in a nameles
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import threading
 import time
@@ -20,6 +21,7 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
+from ragraft.config import ChunksSection
 from ragraft.context import Context
 from ragraft.corpus import tombstones
 from ragraft.corpus.chunk import chunk
@@ -188,6 +190,22 @@ def _synced(
         seconds=time.perf_counter() - started,
         version=index.version,
     )
+
+
+def recut(context: Context, chunks: ChunksSection, folder: Path) -> Index:
+    """An index of the same documents in `folder`, cut by other chunk settings: a copy of the one in use, in which texts that stay
+    the same keep their vectors. Web pages and feeds are not read again and stay cut as they are. Writes to `folder` alone.
+    Raises `StoreError` where the index in use is in an object store."""
+    if context.config.store.url:
+        raise StoreError(f"{context.config.store.url}: an index in an object store is not copied to be cut otherwise")
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(context.space.index, folder)
+    other = context.beside(context.folder, context.config.model_copy(update={"chunks": chunks}))
+    index = other.open_index(folder)
+    only = {"", *(s.name for s in context.config.sources if s.type not in ("web", "feed"))}
+    with _Spool() as spool:
+        _write(other, index, _look(other, index, {}, spool, remember=False, only=only))
+    return index
 
 
 # --- looking -----------------------------------------------------------------------------------------------------------

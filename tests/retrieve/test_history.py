@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from ragraft.errors import DataError
 from ragraft.retrieve.history import as_of, texts_ever, versions
-from ragraft.retrieve.index import Entry, Index, Snapshot
+from ragraft.retrieve.index import Entry, Index
 from ragraft.retrieve.search import search
+from ragraft.retrieve.snapshot import Snapshot
 from ragraft.types import EVERYONE, Reader
 
 from .samples import RETRIEVAL, entry, large, open_index, unit

@@ -12,6 +12,8 @@ from ragraft.types import Passage
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ragraft.retrieval_tuning import RaceLine, RetrievalRace
+
 SHOWN = 240
 """Characters of a passage that are shown."""
 
@@ -46,3 +48,44 @@ def _ranked(score: float | None, rank: int | None) -> str:
     if score is None:
         return "–"
     return f"{score:.2f} ({f'#{rank}' if rank else '–'})"
+
+
+def print_race(race: RetrievalRace, console: Console) -> None:
+    """The table of all rounds, what was not raced, and what goes into `ragraft.toml`."""
+    from rich.table import Table
+
+    table = Table(show_edge=False, pad_edge=False)
+    for column in ("", "value", "score (95 %)", "nDCG@10", "recall", "tokens", "n", "to present (95 %)", "p", ""):
+        table.add_column(column, justify="left" if column in ("", "value") else "right")
+    for number, line in enumerate(race.lines):
+        first = number == 0 or race.lines[number - 1].round != line.round
+        table.add_row(line.round if first else "", *_cells(line), end_section=_last(race.lines, number))
+    console.print(table)
+    console.print(
+        f"[dim]{race.n} dev questions, {race.unanswerable} without an answer (score 1 when nothing is returned); p after Holm "
+        f"within a round and Bonferroni over rounds; {race.seconds:.0f} s.[/]",
+        highlight=False,
+    )
+    for note in race.notes:
+        console.print(f"[dim]Not raced: {escape(note)}.[/]", highlight=False)
+    if not race.changes:
+        console.print("Nothing is better than the present settings beyond noise; ragraft.toml stays as it is.")
+    for change in race.changes:
+        before, after = ("(not set)" if v is None else str(v) for v in (change.before, change.after))
+        console.print(f"[bold]{change.section}.{change.key}[/]: {escape(before)} → {escape(after)}", highlight=False)
+    if race.changes:
+        console.print("Written to ragraft.toml." if race.written else "A dry run: ragraft.toml stays as it is.")
+
+
+def _last(lines: Sequence[RaceLine], number: int) -> bool:
+    return number + 1 < len(lines) and lines[number + 1].round != lines[number].round
+
+
+def _cells(line: RaceLine) -> tuple[str, ...]:
+    found = line.score
+    score = f"{found.mean:.3f} ({found.low:.3f}–{found.high:.3f})" if found.mean is not None else "–"
+    d = line.difference
+    gap, p = ("", "") if d is None else (f"{d.mean:+.3f} ({d.low:+.3f} to {d.high:+.3f})", f"{d.p_adjusted:.3f}")
+    parts = ["–" if v is None else f"{v:.3f}" for v in (line.ndcg, line.recall)]
+    fate = f"[bold]{line.fate}[/]" if line.fate == "won" else line.fate
+    return escape(line.value), score, *parts, f"{line.tokens:.0f}", str(line.n), gap, p, fate

@@ -13,7 +13,8 @@ from datetime import UTC
 
 from ragraft.errors import DataError
 from ragraft.retrieve.access import readers_filter
-from ragraft.retrieve.index import Correction, Index, Snapshot, store_errors
+from ragraft.retrieve.index import Index
+from ragraft.retrieve.snapshot import Correction, Snapshot, store_errors
 from ragraft.types import Reader, Version
 from ragraft.where import sql_strings
 

@@ -6,12 +6,9 @@ object store given to `Index.open` and nowhere else. Replacing and removing docu
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import os
 import warnings
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,24 +18,12 @@ from numpy.typing import NDArray
 
 from ragraft.config import RetrievalSection
 from ragraft.errors import DataError, StoreError
-from ragraft.retrieve import vectors
-from ragraft.retrieve.access import NO_GROUPS, Groups, common_readers, readers_filter
+from ragraft.retrieve import layout, vectors
+from ragraft.retrieve.access import NO_GROUPS, Groups, common_readers
+from ragraft.retrieve.snapshot import COLUMNS, Snapshot, store_errors
 from ragraft.types import Chunk, Document, Reader
 from ragraft.where import sql_strings
 from ragraft.workspace import fingerprint
-
-TABLE = "chunks"
-TIDY_AFTER = 1_000
-"""Rows that may lie outside the indices of a large table before a write brings those up to date, which takes seconds there;
-meanwhile a search compares them one by one."""
-
-_EMBEDDER = b"ragraft.embedder"
-_KEY = {b"lance-schema:unenforced-primary-key": b"true"}
-"""On the column `id`: without it, two writers that add the same document at once both add it (docs/log.md)."""
-_COLUMNS = (
-    *("id", "document", "title", "heading", "text", "position", "tokens"),
-    *("readers", "page", "tags", "modified", "own_readers"),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,67 +41,6 @@ class Rights:
 
     readers: tuple[str, ...]
     own_readers: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Correction:
-    """Documents that a reader may read now and could not then (`opened`), and the other way round (`closed`)."""
-
-    opened: frozenset[str]
-    closed: frozenset[str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Snapshot:
-    """One version of the table, pinned: it does not move while others write. (No slots: it keeps its `matrix`.)
-
-    `corrected`: documents of this version whose rights have changed since, for one reader (`retrieve.history`).
-    """
-
-    table: Any
-    version: int
-    dimension: int
-    path: Path | str
-    groups: Groups = field(default_factory=dict)
-    corrected: Callable[[Reader], Correction] | None = None
-
-    def where(self, reader: Reader) -> str:
-        """The SQL condition that every search for `reader` applies before its top-k."""
-        rule = readers_filter(reader, self.groups)
-        if self.corrected is None:
-            return rule
-        change = self.corrected(reader)
-        opened = f"({rule}) OR document IN ({sql_strings(sorted(change.opened))})" if change.opened else rule
-        closed = f"({opened}) AND document NOT IN ({sql_strings(sorted(change.closed))})" if change.closed else opened
-        return f"({closed})"
-
-    def chunks_of(self, documents: Collection[str], reader: Reader) -> dict[str, tuple[Chunk, ...]]:
-        """Document id -> its chunks in reading order, of those documents that `reader` may see."""
-        if not documents:
-            return {}
-        where = f"document IN ({sql_strings(sorted(documents))}) AND {self.where(reader)}"
-        found: dict[str, list[Chunk]] = {}
-        for chunk in sorted(self.chunks_where(where), key=lambda c: c.position):
-            found.setdefault(chunk.document, []).append(chunk)
-        return {document: tuple(chunks) for document, chunks in found.items()}
-
-    def chunks_where(self, where: str) -> tuple[Chunk, ...]:
-        """The chunks that meet an SQL condition, which must hold the reader's own (`where`)."""
-        with store_errors(self.path):
-            rows = self.table.search().where(where).select(list(_COLUMNS)).to_arrow().to_pylist()
-        return tuple(_chunk(row) for row in rows)
-
-    @functools.cached_property
-    def vectors(self) -> vectors.Vectors:
-        """The vectors of this version, as far as they are held in memory."""
-        return vectors.Vectors(self.table, self.dimension)
-
-    def chunks(self, row_ids: Sequence[int]) -> dict[int, Chunk]:
-        """The chunks of these row ids. Rows that the snapshot does not hold are left out."""
-        if not row_ids:
-            return {}
-        rows = self.table.take_row_ids(list(row_ids)).select(list(_COLUMNS)).with_row_id().to_arrow().to_pylist()
-        return {row.pop("_rowid"): _chunk(row) for row in rows}
 
 
 class Index:
@@ -156,7 +80,7 @@ class Index:
         `rebuild` starts from an empty table. `groups`: how groups nest. `keep`: how long older versions stay searchable. Raises `StoreError` when the index was made with another embedder, or
         cannot be read.
         """
-        _quiet_and_quick()
+        layout.quiet_and_quick()
         import lancedb
 
         with store_errors(path):
@@ -164,25 +88,25 @@ class Index:
             connection = lancedb.connect(
                 str(path), read_consistency_interval=timedelta(0), storage_options=dict(storage) if storage else None
             )
-            exists = TABLE in connection.list_tables().tables
+            exists = layout.TABLE in connection.list_tables().tables
             if exists and not rebuild:
-                table = connection.open_table(TABLE)
+                table = connection.open_table(layout.TABLE)
             else:
-                schema = _schema(embedder_name, dimension())
+                schema = layout.schema(embedder_name, dimension())
                 mode = "overwrite" if exists else "create"
-                table = connection.create_table(TABLE, schema=schema, mode=mode, exist_ok=not exists)
-            made_with = (table.schema.metadata or {}).get(_EMBEDDER, b"").decode()
+                table = connection.create_table(layout.TABLE, schema=schema, mode=mode, exist_ok=not exists)
+            made_with = (table.schema.metadata or {}).get(layout.EMBEDDER, b"").decode()
             if made_with != embedder_name:
                 raise StoreError(
                     f"{path}: the index was made with embedder `{made_with}`, the project names `{embedder_name}`; "
                     "run `ragraft sync --rebuild`"
                 )
-            if missing := set(_COLUMNS) - set(table.schema.names):
+            if missing := set(COLUMNS) - set(table.schema.names):
                 raise StoreError(
                     f"{path}: the index was made by an older ragraft (without {', '.join(sorted(missing))}); "
                     "run `ragraft sync --rebuild`"
                 )
-            _ensure_text_index(table, retrieval)
+            layout.ensure_text_index(table, retrieval)
         return cls(path, connection, table, recipe=recipe, groups=groups, keep=keep)
 
     @classmethod
@@ -195,7 +119,7 @@ class Index:
         try:
             with store_errors(path):
                 connection = lancedb.connect(str(path), storage_options=dict(storage) if storage else None)
-                table = connection.open_table(TABLE)
+                table = connection.open_table(layout.TABLE)
         except StoreError:
             return None
         return cls(path, connection, table, recipe="", groups=NO_GROUPS, keep=timedelta(days=7))
@@ -222,7 +146,7 @@ class Index:
     def pinned(self, version: int) -> Snapshot:
         """A version as it was, its rights too; to search in an older one use `retrieve.history.as_of`."""
         with store_errors(self.path):
-            table = self._connection.open_table(TABLE)
+            table = self._connection.open_table(layout.TABLE)
             table.checkout(version)
             dimension = table.schema.field("vector").type.list_size
         return Snapshot(table=table, version=version, dimension=dimension, path=self.path, groups=self.groups)
@@ -299,11 +223,11 @@ class Index:
         with store_errors(self.path):
             try:
                 large = self._table.count_rows() > vectors.EXACT_UP_TO
-                if large and _tidy(self._table):
+                if large and layout.tidy(self._table):
                     return
                 self._table.optimize(cleanup_older_than=self._keep)
                 if large:
-                    _ensure_large_indices(self._table)
+                    layout.ensure_large_indices(self._table)
             except RuntimeError as error:
                 # Another writer changed the table meanwhile: it tidies up after itself, or the next write does.
                 if "commit conflict" not in str(error):
@@ -320,7 +244,7 @@ class Index:
             self._table.add(self._table.search().to_batches(), mode="overwrite")
             for index in list(self._table.list_indices()):
                 self._table.drop_index(index.name)
-            self._table.create_index("search", config=_text_index(settings))
+            self._table.create_index("search", config=layout.text_index(settings))
         self.optimize()
         with store_errors(self.path), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # it warns of what is wanted here
@@ -404,7 +328,7 @@ class Index:
         parts = [entry.vectors for entry in entries if entry.chunks] or [np.zeros((0, self.dimension), np.float32)]
         flat = pa.array(np.concatenate(parts).astype(np.float32, copy=False).ravel())
         columns: dict[str, Any] = {
-            name: pa.array([getattr(chunk, name) for _, chunk in pairs], schema.field(name).type) for name in _COLUMNS
+            name: pa.array([getattr(chunk, name) for _, chunk in pairs], schema.field(name).type) for name in COLUMNS
         }
         documents = {entry.document.id: entry.document for entry in entries}
         keys = {name: self.key(d.hash, d.readers, d.tags) for name, d in documents.items()}
@@ -414,90 +338,11 @@ class Index:
         return pa.table([columns[name] for name in schema.names], schema=schema)
 
 
-def content_key(document_hash: str) -> str:
-    """The first part of a document's key: that of its content."""
-    return fingerprint(document_hash)
-
-
-def _chunk(row: dict[str, Any]) -> Chunk:
-    fields: dict[str, Any] = {name: row[name] for name in _COLUMNS}
-    fields |= {name: tuple(row[name]) for name in ("readers", "own_readers", "tags")}
-    return Chunk(**fields)
-
-
 def search_text(chunk: Chunk) -> str:
     """What BM25 reads of a chunk: title, heading, text. Embed the same."""
     return "\n".join(part for part in (chunk.title, chunk.heading, chunk.text) if part)
 
 
-@contextlib.contextmanager
-def store_errors(path: Path | str) -> Generator[None]:
-    """Turn the store's own exceptions into one clear `StoreError` line."""
-    try:
-        yield
-    except (OSError, RuntimeError, ValueError) as error:
-        text = str(error).strip().partition("\n")[0]
-        if "No space left" in text or "os error 28" in text:
-            raise StoreError(f"{path}: the disk is full; free some space and run the same command again") from error
-        raise StoreError(
-            f"{path}: the index cannot be used ({text}); `ragraft sync --rebuild` makes it anew"
-        ) from error
-
-
-def _schema(embedder_name: str, dimension: int) -> Any:
-    import pyarrow as pa
-
-    text, number = pa.string(), pa.int32()
-    fields: list[Any] = [pa.field("id", text, nullable=False, metadata=_KEY)]
-    fields += [(name, text) for name in ("document", "key", "title", "heading", "text", "search")]
-    fields += [("position", number), ("tokens", number), ("page", number)]
-    fields += [
-        ("modified", text),
-        ("tags", pa.list_(text)),
-        ("readers", pa.list_(text)),
-        ("own_readers", pa.list_(text)),
-        ("vector", pa.list_(pa.float32(), dimension)),
-    ]
-    return pa.schema(fields, metadata={_EMBEDDER: embedder_name.encode()})
-
-
-def _text_index(settings: dict[str, Any]) -> Any:
-    from lancedb.index import FTS
-
-    return FTS(language=settings["language"], stem=settings["stem"])
-
-
-def _ensure_text_index(table: Any, retrieval: RetrievalSection) -> None:
-    wanted = {"language": retrieval.language, "stem": retrieval.stem}
-    found = next((i.index_details for i in table.list_indices() if i.columns == ["search"]), None)
-    if found is None or any(found[key] != value for key, value in wanted.items()):
-        table.create_index("search", config=_text_index(wanted), replace=True)
-
-
-def _tidy(table: Any) -> bool:
-    """Whether the indices of a large table are there and cover all but `TIDY_AFTER` rows."""
-    named = next((index.name for index in table.list_indices() if index.columns == ["vector"]), None)
-    stats = table.index_stats(named) if named else None
-    return stats is not None and stats.num_unindexed_rows < TIDY_AFTER
-
-
-def _ensure_large_indices(table: Any) -> None:
-    """What only a large table needs. Chosen on a million rows (docs/log.md): one bit a dimension, compared again in full."""
-    from lancedb.index import BTree, IvfRq, LabelList
-
-    wanted: dict[str, Any] = {
-        "vector": IvfRq(distance_type="l2", target_partition_size=vectors.PARTITION, sample_rate=64, max_iterations=20),
-        **{column: LabelList() for column in ("readers", "own_readers", "tags")},
-        **{column: BTree() for column in ("id", "document", "modified")},
-    }
-    have = {tuple(index.columns) for index in table.list_indices()}
-    for column, config in wanted.items():
-        if (column,) not in have:
-            table.create_index(column, config=config)
-
-
-def _quiet_and_quick() -> None:
-    """The store's own settings, read from the environment when it is first used: no warnings on a user's terminal, and BM25
-    by its index instead of row by row unless a reader sees less than 2 % (its default of 10 % is three times slower there)."""
-    os.environ.setdefault("LANCEDB_LOG", "error")
-    os.environ.setdefault("LANCE_FLAT_SEARCH_PERCENT_THRESHOLD", "2")
+def content_key(document_hash: str) -> str:
+    """The first part of a document's key: that of its content."""
+    return fingerprint(document_hash)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ragraft.retrieve.index import Snapshot
+from ragraft.retrieve.snapshot import Snapshot
 from ragraft.types import Chunk, Passage
 from ragraft.where import sql_strings
 

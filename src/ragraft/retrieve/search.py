@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from ragraft.config import RetrievalSection
 from ragraft.errors import DataError
 from ragraft.retrieve.fusion import fuse
-from ragraft.retrieve.index import Index, Snapshot, search_text, store_errors
+from ragraft.retrieve.index import Index, search_text
 from ragraft.retrieve.passages import merged, with_neighbours
+from ragraft.retrieve.snapshot import Snapshot, store_errors
 from ragraft.retrieve.vectors import Near
 from ragraft.types import Chunk, Passage, Reader
 from ragraft.where import condition

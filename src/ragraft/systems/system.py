@@ -16,8 +16,9 @@ from ragraft.errors import DataError, LiveError
 from ragraft.models.protocol import Embedder, Generator
 from ragraft.models.reranker import Reranker
 from ragraft.models.span import SpanReader
-from ragraft.retrieve.index import Index, Snapshot
+from ragraft.retrieve.index import Index
 from ragraft.retrieve.search import search
+from ragraft.retrieve.snapshot import Snapshot
 from ragraft.systems.cite import citation, resolve
 from ragraft.systems.classify import Classifier
 from ragraft.systems.quote import NEVER_REFUSE, Quote, best_quotes
