@@ -24,12 +24,17 @@ _BASE = (
 ).split()
 _NOUNS_TOO = frozenset("works covers offers needs returns runs drops counts supports stores visits shows moves".split())
 """Third persons that are as often plural nouns: only after a subject with an article or a name."""
-_PAST = {
-    "took": "take", "began": "begin", "became": "become", "held": "hold", "kept": "keep", "went": "go", "came": "come", "ran": "run",
-    "gave": "give", "got": "get", "sold": "sell", "bought": "buy", "sent": "send", "met": "meet", "paid": "pay", "grew": "grow",
-    "opened": "open", "closed": "close", "started": "start", "ended": "end", "joined": "join", "founded": "found", "moved": "move",
-    "received": "receive", "produced": "produce", "published": "publish", "released": "release", "built": "build", "won": "win",
-}  # fmt: skip
+_IRREGULAR = (
+    "took take, began begin, became become, held hold, kept keep, went go, came come, ran run, gave give, got get, sold sell, bought buy, "
+    "sent send, met meet, paid pay, grew grow, built build, won win, left leave, lost lose, led lead, made make, wrote write, rose rise, "
+    "fell fall, lay lie, died die, stopped stop, banned ban, planned plan"
+)
+_REGULAR = (
+    "open close start end join found move receive produce publish release propose introduce establish create launch acquire announce appear "
+    "arrive approve complete decide declare defeat develop enter expand form graduate increase kill name offer pass perform purchase reach "
+    "record refuse reject replace return serve support train visit vote work hire resign retire merge adopt invent discover"
+).split()
+_PAST = dict(pair.split()[:2] for pair in _IRREGULAR.split(", ")) | {f"{v.removesuffix('e')}ed": v for v in _REGULAR}
 _AUX = frozenset("is are was were can could will must should may has have".split())
 _DANGLING = frozenset(
     "it they this that these those there here he she we what which who how please then otherwise however also but and or so yet if when "
@@ -42,7 +47,7 @@ _FIRST = frozenset(
 _NEGATION = re.compile(r"\b(?:not|never|no|cannot|nobody|none|neither|without)\b|n['’]t\b", re.IGNORECASE)
 _INNER = re.compile(r"\b(?:who|that|which|if|when|where|while|because|than|whose)\b|[,;:()|]", re.IGNORECASE)
 _POINTING = re.compile(
-    r"\b(?:above|below|following|this page|this section|see also|in that case|the same|the former|the latter|these|those|then)\b",
+    r"\[|https?:|\b(?:above|below|following|this page|this section|see also|in that case|the same|the former|the latter|these|those|then)\b",
     re.IGNORECASE,
 )
 _LEAD = re.compile(r"^((?:On|In|For|With|After|During|Before|At|From) (?!that|this|these|then)[^,]{2,48}), (?=\S)")
@@ -122,7 +127,7 @@ def _verb(words: list[str], at: int) -> tuple[str, str] | None:
             word not in _NOUNS_TOO or re.match(r"(?:An?|The|Each|Every)$", words[0]) or (at == 1 and word.endswith("s"))
         )
         return ("does", _THIRD[word]) if clear and not before.endswith("s") else None
-    plural = before.endswith("s") and not before.endswith(("ss", "us", "is"))
+    plural = before.endswith("s") and not before.endswith(("ss", "us", "is", "'s", "’s"))
     if word in _BASES and (plural or before.lower() in ("you", "people", "we")):
         return "do", word
     return None
@@ -157,7 +162,7 @@ def asked(words: str, clause: Clause, rest: str, names: frozenset[str]) -> str:
 
 def subject(clause: Clause, names: frozenset[str]) -> str:
     """As inside a sentence: only names keep their capital."""
-    first = clause.subject.split()[0]
+    first = re.sub(r"['’]s?$", "", clause.subject.split()[0])
     return clause.subject if first in names else lower_first(clause.subject)
 
 

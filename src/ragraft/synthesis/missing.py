@@ -18,7 +18,7 @@ from ragraft.synthesis.clauses import first_person
 from ragraft.synthesis.draft import Draft
 from ragraft.synthesis.rules import MONEY, TIME, Page
 
-RIVALS = 2
+RIVALS = 3
 """Other things that one fact is asked of."""
 
 _LOOKS = {
@@ -28,8 +28,13 @@ _LOOKS = {
 """Kind of fact -> what an answer would look like."""
 _OF_TASKS = (
     ("What does it cost to {}?", MONEY),
-    ("How long does it take to {}?", TIME),
     ("Is there a fee when I {}?", MONEY),
+    ("How long does it take to {}?", TIME),
+    ("How often am I allowed to {}?", r"\b(?:every|once|twice|times|often)\b"),
+    ("Whom do I call to {}?", r"\b(?:call|phone|telephone)\b|\+\d"),
+    ("Since when has it been possible to {}?", r"\b(?:19|20)\d\d\b|\bsince\b"),
+    ("In which countries can I {}?", r"\b(?:countr|Europe|EU\b)"),
+    ("How many people does it take to {}?", r"\b(?:people|persons|colleagues)\b"),
 )
 
 
@@ -37,8 +42,10 @@ def unanswered(drafts: Sequence[Draft], pages: Sequence[Page], embedder: Embedde
     """Both kinds in turns, in a seeded order, each question once and none that a draft asks."""
     rng = random.Random(f"{seed}:missing")
     known = {d.question.casefold() for d in drafts} | {d.clearer.casefold() for d in drafts}
-    both = zip_longest(_of_others(drafts, embedder, rng), _of_tasks(pages, rng))
-    found = {d.question.casefold(): d for d in chain.from_iterable(both) if d is not None}
+    # Of other things far more are rejected: three for each of a task.
+    others, tasks = list(_of_others(drafts, embedder, rng)), _of_tasks(pages, rng)
+    turns = zip_longest(others[::3], others[1::3], others[2::3], tasks)
+    found = {d.question.casefold(): d for d in chain.from_iterable(turns) if d is not None}
     return [d for question, d in found.items() if question not in known]
 
 

@@ -47,7 +47,7 @@ _PEOPLE = (
 )
 _THIRDS = "|".join(sorted(third_persons))
 _ELSEWHERE = re.compile(
-    rf"\b(?:if|when|who|which|that|because|unless|where|while|until|as soon as)\b| and (?:{_THIRDS}|is|are|can|has)\b"
+    rf"\b(?:if|when|who|which|that|because|unless|where|while|until|as soon as)\b| and (?:{_THIRDS}|is|are|can|has)\b|, (?:and|but) "
 )
 """Before a fact: it belongs to another clause than the verb that is asked with."""
 
@@ -88,7 +88,8 @@ _UNIT = re.compile(r"\b(?:seconds?|minutes?|hours?|days?|weeks?|months?|years?|t
 _WHICH = re.compile(
     r" (?P<prep>on|in|for|with) (?:the )?(?P<fact>[A-Z]\w+(?:, [A-Z]\w+)*,? (?:and|or) [A-Z]\w+) (?P<noun>[a-z]+s)\b"
 )
-_AGENT = re.compile(r" by (?P<fact>[A-Z][\w.&-]*(?: [A-Z][\w.&-]*)*)(?=$|[ ,.;])")
+_AGENT = re.compile(r"^\w+(?: \w+)? by (?P<fact>[A-Z][\w.&-]*(?: [A-Z][\w.&-]*)*)(?=$|[,.;]| (?:in|on|at) )")
+_LEAD_DATE = re.compile(rf"^(?:in|on) (?:early |late )?(?P<fact>{_DATE})$")
 _WHO = re.compile(rf"^(?:Only )?((?:[Tt]he |[Aa]n? |[Aa]ll )?(?:[a-z]+ )?{_PEOPLE}(?:,? (?:and|or) (?:the |an? )?(?:[a-z]+ )?{_PEOPLE})?) (can|may) (?!be\b)([^.;:]+)$", re.IGNORECASE)  # fmt: skip
 _DEFINITION = re.compile(r"^(An? [a-z][\w -]{2,40}?|[A-Z][\w-]+(?: [A-Z][\w-]+){0,3}) is ((?:an?|the) [^.;:]+)$")
 _CONDITION = re.compile(r"^(If|When) ([^,]{8,90}), (?:then )?((?:the|an?|its|your|all|you|it|they) [^.;:]{6,120})$")
@@ -178,6 +179,8 @@ def spellings(fact: str, *, people: bool = False) -> tuple[str, ...]:
         return (fact, fact.removesuffix("s")) if fact.endswith("s") else (fact, fact + "s")
     first, _, rest = fact.partition(" ")
     tail = f" {rest}" if rest else ""
+    if re.match(_MONTH, rest):
+        return (fact,)
     if first.isdigit() and 2 <= int(first) <= len(_WORDS):
         return fact, _WORDS[int(first) - 1] + tail
     if first in _WORDS:
@@ -220,15 +223,18 @@ def _asked_of(page: Page, clause: Clause) -> Iterator[Draft]:
         each = re.split(r", (?:and |or )?| and | or ", found["fact"])
         words = f"{found['prep']} which {found['noun']}"
         yield _draft(page, "which", asked(words, clause, rest, page.names), clause.sentence, *each)
+    if (found := _LEAD_DATE.match(clause.lead)) and clause.aux in ("was", "were", "did"):
+        plain = replace(clause, lead="")
+        yield _draft(page, "date", asked("When", plain, _tail(clause.rest), page.names), clause.sentence, found["fact"])
     if (found := _AGENT.search(clause.rest)) and clause.aux in ("is", "are", "was", "were"):
-        rest = clause.rest[: found.start()] + _tail(clause.rest[found.end() :]) + " by"
+        rest = clause.rest[: found.start("fact")].rstrip() + _tail(clause.rest[found.end() :])
         yield _draft(page, "agent", asked("Who", clause, rest, page.names), clause.sentence, found["fact"].rstrip("."))
 
 
 def _tail(after: str) -> str:
     """What follows a fact, up to the next clause."""
     return re.split(
-        rf"[;:(]|, |\s(?:and|but) (?=(?:the|an?|you|it|is|are|can|its|{_THIRDS}) )|\b(?:unless|because|so that)\b",
+        rf"[;:(]|, |\s(?:and|but|or) (?=(?:the|an?|you|it|is|are|can|its|\d\S*|{_THIRDS}) )|\b(?:unless|because|so that)\b",
         after,
         maxsplit=1,
     )[0]

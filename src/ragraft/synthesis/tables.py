@@ -24,6 +24,7 @@ _VERBAL = re.compile(
 )
 _KEY_VALUE = re.compile(r"^\s*(?:[-*+]\s+)?\*{0,2}([A-Z][\w ()/-]{2,30}?)\*{0,2}:\*{0,2}\s+([^\n]{1,60})$")
 _KEPT = re.compile(r"^(?P<done>[A-Za-z]+(?:ed|pt|nt)) (?P<prep>for|after|within|until|by)$")
+_PARTICIPLE = re.compile(r"^(.+s) (needed|required|allowed|included)$")
 _ODD = re.compile(rf"^(?:\w+ed|{'|'.join(sorted(third_persons))})$")
 _LONG_FIGURE = re.compile(r"^\d\S*(?: \S+){3,}")
 _NO_THING = re.compile(
@@ -90,11 +91,8 @@ def _of_cell(kind: str, key: str, column: str, cell: str, names: frozenset[str])
     if _LOOSE.match(cell) or not column or len(cell.split()) > 7 or _LONG_FIGURE.match(cell) or _NO_THING.match(key):
         return
     thing = entity(kind, key, names)
-    question = _question(thing, key, column, cell)
-    if question:
-        yield TableFact(
-            question=question, answer=f"{column} for {thing}: {cell}", fact=_core(cell), thing=thing, kind=kind
-        )
+    if asked := _asked(thing, key, column, cell.strip(" .")):
+        yield TableFact(question=asked[0], answer=asked[1], fact=_core(cell), thing=thing, kind=kind)
 
 
 def _core(cell: str) -> str:
@@ -117,35 +115,45 @@ def entity(kind: str, key: str, names: frozenset[str]) -> str:
 
 def plural(phrase: str) -> bool:
     """Whether the noun of a phrase, what stands before its first preposition, is a plural."""
-    noun = re.split(r" (?:per|of|in|for|with|by|to|on|from|and|needed|required|allowed|included) ?|,", phrase)[
+    noun = re.split(r" (?:per|of|in|at|for|with|by|to|on|from|and|needed|required|allowed|included) ?|,", phrase)[
         0
     ].split()[-1]
     return noun.endswith("s") and not noun.endswith(("ss", "us", "is"))
 
 
-def _question(thing: str, key: str, column: str, cell: str) -> str:
+def _asked(thing: str, key: str, column: str, cell: str) -> tuple[str, str] | None:
+    """(question, answer) for one cell; None where the column's name is neither a noun phrase nor a known form."""
     if _MEANING.match(column):
-        return f"What does {key} mean?"
+        return f"What does {key} mean?", f"{key} means: {cell}"
     if _ACTION.match(column):
-        return f"What should I do about {key}?"
+        return f"What should I do about {key}?", f"What to do about {key}: {lower_first(cell)}"
     if clause := _CLAUSE.match(column):
         aux, _, be = clause["aux"].partition(" ")
-        return f"{_ASKING[clause['prep']]} {aux} {lower_first(clause['subject'])} {be} {clause['done']} with {thing}?"
+        question = (
+            f"{_ASKING[clause['prep']]} {aux} {lower_first(clause['subject'])} {be} {clause['done']} with {thing}?"
+        )
+        return question, f"{column} {cell} with {thing}"
     if clause := _KEPT.match(column):
-        be = "are" if plural(key) else "is"
-        return f"{_ASKING[clause['prep']]} {be} {thing} {lower_first(clause['done'])}?"
-    return _noun_question(thing, column, cell)
+        be, done = "are" if plural(key) else "is", lower_first(clause["done"])
+        return f"{_ASKING[clause['prep']]} {be} {thing} {done}?", f"{thing} {be} {done} {clause['prep']} {cell}"
+    return _of_noun(thing, column, cell)
 
 
-def _noun_question(thing: str, column: str, cell: str) -> str:
-    """For a column whose head is a noun phrase; else empty."""
+def _of_noun(thing: str, column: str, cell: str) -> tuple[str, str] | None:
+    """For a column whose head is a noun phrase."""
     if _VERBAL.search(column) or len(column.split()) > 4 or not _NOUN.search(column) or _ODD.search(column.lower()):
-        return ""
-    lowered = lower_first(column)
+        return None
+    lowered, be = lower_first(column), "are" if plural(column) else "is"
+    if (part := _PARTICIPLE.match(column)) and _NUMBER.match(cell):
+        what, done = lower_first(part[1]), part[2]
+        return f"How many {what} are {done} for {thing}?", f"{cell} {what} are {done} for {thing}"
     if _NUMBER.match(cell) and plural(column):
-        return f"How many {lowered} come with {thing}?"
+        return (
+            f"How many {lowered} come with {thing}?",
+            f"{thing} {'come' if plural(thing) else 'comes'} with {cell} {lowered}",
+        )
     of = "of" if _PRICE.search(column) and _AMOUNT.match(cell) else "for"
-    return f"What {'are' if plural(column) else 'is'} the {lowered} {of} {thing}?"
+    return f"What {be} the {lowered} {of} {thing}?", f"the {lowered} {of} {thing} {be} {cell}"
 
 
 def key_values(text: str, title: str) -> Iterator[TableFact]:
