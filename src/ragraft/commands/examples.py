@@ -152,10 +152,15 @@ def review(
     if accept_all:
         rows = tuple(replace(r, status="accepted") if r.status == "draft" else r for r in rows)
         reviewing.write(path, rows)
-    elif sys.stdin.isatty() and not json:
+    elif at_terminal() and not json:
         rows = ask_person(rows, path, _console())
     added = pipeline.add_examples(context, rows, wait=wait)
     print_review(rows, added, unseen, folder / context.config.examples.path, json=json)
+
+
+def at_terminal() -> bool:
+    """Whether a person can be asked."""
+    return sys.stdin.isatty()
 
 
 def print_review(rows: Sequence[Row], added: int, unseen: int, path: Path, *, json: bool) -> None:

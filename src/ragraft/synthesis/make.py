@@ -260,7 +260,7 @@ class _Work:
                 or "the rules found no fact to ask for"
             )
             raise DataError(
-                f"{self.context.folder}: no question could be made ({why}); try --by model with a larger generator"
+                f"{self.context.folder}: no question could be made ({why}); add documents, or write questions with --by model and a larger generator"
             )
         return made
 
