@@ -1,6 +1,8 @@
 """Making examples from a tiny project with the packaged models, from documents to a review file."""
 
 import json
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -9,11 +11,12 @@ from ragraft import pipeline
 from ragraft.context import Context
 from ragraft.corpus.examples import load
 from ragraft.errors import DataError, ModelError
-from ragraft.synthesis import review
+from ragraft.synthesis import ask, review
 from ragraft.synthesis.make import Made, Wish
-from ragraft.types import Reader
+from ragraft.types import Completion, Failure, Prompt, Reader
 
 from ..project import CONFIG, make
+from .test_ask import Fake
 
 READER = Reader(user="u")
 
@@ -89,6 +92,54 @@ def test_a_reader_who_sees_nothing_gets_a_clear_error(tmp_path: Path) -> None:
     folder = make(tmp_path / "p", CONFIG.replace('["everyone"]', '["staff"]'))
     with pytest.raises(DataError, match="may read no document"):
         pipeline.make_examples(Context(folder), wish(folder), READER)
+
+
+class Writer(Fake):
+    """Writes a question of each kind about any passage, and answers nothing without the passages or with them."""
+
+    def generate(
+        self, prompts: Sequence[Prompt], *, max_new_tokens: int, on_done: Callable[[int], None] | None = None
+    ) -> tuple[Completion | Failure, ...]:
+        self.asked += prompts
+        return tuple(Completion(text=self.text(p), prompt_tokens=1, completion_tokens=1, seconds=0.0) for p in prompts)
+
+    def text(self, prompt: Prompt) -> str:
+        if prompt.messages[0].content != ask.INSTRUCTION:
+            return "The documents do not say."
+        passage = json.loads(prompt.messages[1].content)["passage"]
+        found = re.search(r"The (\w+) plan costs (€\d+) per month", passage)
+        if not found:
+            return "no JSON"
+        question = {
+            "question": f"What do I pay for {found[1]} each month?",
+            "answer": f"You pay {found[2]} a month.",
+            "fact": found[2],
+        }
+        return json.dumps({"questions": [question], "unanswered": f"Who founded the company behind {found[1]}?"})
+
+
+def test_by_a_model_both_kinds_are_checked_and_nothing_is_asked_twice(tmp_path: Path) -> None:
+    folder = make(tmp_path / "p")
+    (folder / "examples.jsonl").unlink()
+    context, model = Context(folder), Writer("")
+    vars(context)["generator"] = model
+    done = pipeline.make_examples(context, wish(folder, by="model", count=6, unanswerable=0.34), READER)
+    rows = review.read(Path(done.path))
+    assert (done.held, done.unanswerable) == (6, 2)
+    assert {r.by for r in rows} == {"model"}
+    assert all(r.example.must_include[0][0] in r.passage for r in rows if r.example.answerable)
+    assert any(r.why == ask.NOT_JSON for r in done.rejected)
+    written = sum(p.messages[0].content == ask.INSTRUCTION for p in model.asked)
+    Path(done.path).unlink()
+    again = pipeline.make_examples(context, wish(folder, by="model", count=6, unanswerable=0.34), READER)
+    assert again.held == 6
+    assert sum(p.messages[0].content == ask.INSTRUCTION for p in model.asked) == written
+
+
+def test_drafts_never_go_into_the_examples_themselves(tmp_path: Path) -> None:
+    folder = make(tmp_path / "p")
+    with pytest.raises(DataError, match="a file of their own"):
+        pipeline.make_examples(Context(folder), wish(folder, path=folder / "examples.jsonl"), READER)
 
 
 def test_a_model_that_is_down_is_one_line(tmp_path: Path) -> None:

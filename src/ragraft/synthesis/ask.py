@@ -21,7 +21,7 @@ from ragraft.evaluate.scorers import holds
 from ragraft.models.protocol import Generator
 from ragraft.prompting import REFUSAL
 from ragraft.synthesis.draft import Draft
-from ragraft.types import Chunk, Completion, Failure, Message, Prompt
+from ragraft.types import Chunk, Completion, Failure, Message, Passage, Prompt, Request
 from ragraft.workspace import append_line, read_lines
 
 MAX_NEW_TOKENS = 500
@@ -30,6 +30,7 @@ BATCH = 16
 NOT_JSON = "the model's reply is not the JSON that was asked for"
 NO_FACT = "the fact does not stand in the passage"
 OF_PASSAGE = "speaks of the passage"
+UNSURE = "the model does not refuse it with what a search finds"
 KNOWN = "the model answers it without the passage"
 
 INSTRUCTION = """\
@@ -150,6 +151,17 @@ def known(drafts: Sequence[Draft], generator: Generator) -> list[bool]:
         isinstance(o, Completion) and d.answerable and all(holds(o.text, fact) for fact in d.facts)
         for d, o in zip(drafts, outcomes, strict=True)
     ]
+
+
+def refuses(questions: Sequence[str], found: Sequence[Sequence[Passage]], generator: Generator) -> list[bool]:
+    """Whether the model, given what a search finds for each question, says that it does not hold the answer. A call that fails is no."""
+    room = generator.context_tokens - 96
+    prompts = [
+        prompting.fit(Request(question=q), passages, generator.count, limit=room, marked=True)
+        for q, passages in zip(questions, found, strict=True)
+    ]
+    outcomes = generator.generate(prompts, max_new_tokens=96) if prompts else ()
+    return [isinstance(o, Completion) and prompting.is_refusal(o.text) for o in outcomes]
 
 
 def _key(chunk: Chunk) -> str:

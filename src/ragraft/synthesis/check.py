@@ -100,7 +100,7 @@ def _among(draft: Draft, passages: Sequence[Passage], own: Span, read: Sequence[
     """Against what a search brings besides its own passage."""
     if not draft.answerable:
         near = [_Read(chunk=draft.chunk, span=own), *read]
-        return Checked(draft=draft, reason=ANSWERED if any(_answered(draft, r, threshold) for r in near) else "")
+        return Checked(draft=draft, reason=ANSWERED if any(_answered(draft, r) for r in near) else "")
     first = passages[0].chunk if passages else draft.chunk
     hard = first.id != draft.chunk.id and not all(holds(first.text, fact) for fact in draft.facts)
     return Checked(
@@ -120,12 +120,12 @@ def _rival(draft: Draft, own: Span, read: Sequence[_Read], threshold: float) -> 
     return ""
 
 
-def _answered(draft: Draft, read: _Read, threshold: float) -> bool:
-    """Whether the reader is sure, or finds what looks like an answer; or a sentence about the matter holds what looks like one."""
+def _answered(draft: Draft, read: _Read) -> bool:
+    """Whether the reader is sure, or a sentence about the matter holds what looks like an answer."""
     if read.span.probability >= SURE:
         return True
     if not draft.absent:
-        return read.span.probability >= threshold
+        return False
     pattern, matter = re.compile(draft.absent), content_words(draft.question)
     head = f"{read.chunk.title} {read.chunk.heading}"
     return any(

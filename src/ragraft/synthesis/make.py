@@ -92,8 +92,10 @@ class Made:
 
 
 def make(context: Context, wish: Wish, reader: Reader) -> Made:
-    """Bring the review file up to `wish.count`. Raises `DataError` when the reader sees no document or the file holds nothing in the
-    end, and `ModelError` when the model does not answer."""
+    """Bring the review file up to `wish.count`. Raises `DataError` when the reader sees no document, when the file holds nothing in
+    the end or is the examples file itself, and `ModelError` when the model does not answer."""
+    if wish.path.resolve() == (context.folder / context.config.examples.path).resolve():
+        raise DataError(f"{wish.path}: these are the examples; drafts need a file of their own (--output)")
     return _Work(context, wish, reader).run()
 
 
@@ -173,10 +175,21 @@ class _Work:
             if self._fits(reason)
         ]
         good = [c for c in check(fresh, self._find, self.context.span_reader) if self._fits(c.reason)]
-        if self.wish.by == "model":
-            told = ask.known([c.draft for c in good], self.context.generator)
-            good = [c for c, known in zip(good, told, strict=True) if self._fits(ask.KNOWN if known else "")]
+        if self.wish.by == "model" and good:
+            good = [
+                c
+                for c, reason in zip(good, self._second_opinion([c.draft for c in good]), strict=True)
+                if self._fits(reason)
+            ]
         return good
+
+    def _second_opinion(self, batch: Sequence[Draft]) -> list[str]:
+        """What the model itself says against questions of its own, all answerable or none."""
+        model = self.context.generator
+        if batch[0].answerable:
+            return [ask.KNOWN if known else "" for known in ask.known(batch, model)]
+        questions = [d.question for d in batch]
+        return ["" if refused else ask.UNSURE for refused in ask.refuses(questions, self._find(questions), model)]
 
     def _fits(self, reason: str) -> bool:
         if reason:

@@ -47,7 +47,7 @@ class _Notes(BaseModel):
 
 def read(path: Path) -> tuple[Row, ...]:
     """The rows of a review file, none where there is no file. Raises `DataError` naming the line that cannot be read."""
-    if not path.is_file():
+    if not has_text(path):
         return ()
     examples = labelled.load(path, skip_bad_lines=False).examples
     lines = [(n, line) for n, line in enumerate(path.read_text("utf-8-sig").split("\n"), start=1) if line.strip()]
