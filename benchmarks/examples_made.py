@@ -86,7 +86,7 @@ def right(context: Context, arm: ArmName, examples: Sequence[Example]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--ask", type=int, default=100)
     parser.add_argument("--show", type=int, default=40)

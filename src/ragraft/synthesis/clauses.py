@@ -34,7 +34,10 @@ _REGULAR = (
     "arrive approve complete decide declare defeat develop enter expand form graduate increase kill name offer pass perform purchase reach "
     "record refuse reject replace return serve support train visit vote work hire resign retire merge adopt invent discover"
 ).split()
-_PAST = dict(pair.split()[:2] for pair in _IRREGULAR.split(", ")) | {f"{v.removesuffix('e')}ed": v for v in _REGULAR}
+_PAST: dict[str, str] = {
+    **{past: base for past, base in (pair.split() for pair in _IRREGULAR.split(", "))},
+    **{f"{verb.removesuffix('e')}ed": verb for verb in _REGULAR},
+}
 _AUX = frozenset("is are was were can could will must should may has have".split())
 _DANGLING = frozenset(
     "it they this that these those there here he she we what which who how please then otherwise however also but and or so yet if when "
