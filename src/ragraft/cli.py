@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ragraft.commands import examples
 from ragraft.commands.advise import advise
 from ragraft.errors import RagraftError
 from ragraft.types import ARMS, PROBES, Adapter, Answer, ArmName, Failure, ProbeName, Reader, SyncPlan
@@ -35,6 +36,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(examples.app, name="examples")
 
 ProjectArgument = Annotated[
     Path, typer.Argument(help="The project's folder (holds ragraft.toml).", show_default="this folder")

@@ -56,7 +56,7 @@ readers = ["everyone"]           # who may read a document that no rule names; w
 # live = ["stock", "price"]      # read when a question is asked; when_down = "stale" or "fail"
 
 [examples]
-path = "examples.jsonl"          # JSONL, CSV, or chat-format JSONL
+path = "examples.jsonl"          # JSONL, CSV, or chat-format JSONL; `ragraft examples make` drafts some from the documents
 # train = 0.5                    # shares of the groups; the test share is sealed until it is measured
 # dev = 0.15
 # test = 0.35

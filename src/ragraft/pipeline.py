@@ -24,6 +24,8 @@ from ragraft.probes import table as probing
 from ragraft.probes.bench import Bench
 from ragraft.retrieve import history
 from ragraft.stages import ADAPTER_OF, INDEX_ARMS
+from ragraft.synthesis import make as making
+from ragraft.synthesis import review as reviewing
 from ragraft.systems import classify
 from ragraft.systems.system import System, answer
 from ragraft.tune import lora
@@ -200,6 +202,24 @@ def tune_retrieval(
         syncing.sync(context)
         dev = stages.divide(context).dev
         return retrieval_tuning.tune(context, dev, rerankers=rerankers, dry_run=dry_run)
+
+
+# --- examples ----------------------------------------------------------------------------------------------------------
+
+
+def make_examples(context: Context, wish: making.Wish, reader: Reader, *, wait: bool = False) -> making.Made:
+    """Questions from the documents that `reader` may see, checked, into a review file."""
+    if context.config.project.task != "answer":
+        raise DataError(f"{context.folder}: examples are made from documents, which the task `classify` does not read")
+    with context.space.lock("ragraft examples make", wait=wait):
+        syncing.sync(context)
+        return making.make(context, wish, reader)
+
+
+def add_examples(context: Context, rows: Sequence[reviewing.Row], *, wait: bool = False) -> int:
+    """Append what was accepted to the project's examples file; how many were not there yet."""
+    with context.space.lock("ragraft examples review", wait=wait):
+        return reviewing.add(rows, context.folder / context.config.examples.path)
 
 
 # --- probes ------------------------------------------------------------------------------------------------------------

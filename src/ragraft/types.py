@@ -468,8 +468,24 @@ class NotApplicable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TruthPart:
+    """The test questions whose truth is synthetic, or those whose truth people wrote, and every arm's primary metric on them alone."""
+
+    synthetic: bool
+    n: int
+    estimates: tuple[TruthEstimate, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TruthEstimate:
+    arm: ArmName
+    estimate: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """All arms on one test split. `metric` is the primary one, on which the pair tests are made."""
+    """All arms on one test split. `metric` is the primary one, on which the pair tests are made. `truths`: human and synthetic
+    questions apart, whichever there are."""
 
     metric: str
     n: int
@@ -477,6 +493,12 @@ class Comparison:
     arms: tuple[ArmSummary, ...]
     pairs: tuple[PairTest, ...]
     not_applicable: tuple[NotApplicable, ...] = ()
+    truths: tuple[TruthPart, ...] = ()
+
+    @property
+    def synthetic(self) -> int:
+        """Test questions whose truth is synthetic."""
+        return sum(t.n for t in self.truths if t.synthetic)
 
     def summary(self, arm: ArmName) -> ArmSummary:
         return next(s for s in self.arms if s.arm == arm)

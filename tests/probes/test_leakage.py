@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from ragraft.corpus.pii import personal
 from ragraft.probes import table
-from ragraft.probes.pii import personal
 from ragraft.prompting import REFUSAL
 from ragraft.systems.system import System
 from ragraft.types import ArmName, ProbeResult, Prompt, TrainingRow

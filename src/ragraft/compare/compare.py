@@ -23,6 +23,8 @@ from ragraft.types import (
     Example,
     NotApplicable,
     Timings,
+    TruthEstimate,
+    TruthPart,
 )
 
 _F1_DRAWS = 1000
@@ -49,7 +51,24 @@ def compare(
         arms=tuple(_summary(e, examples, build_seconds[e.arm], config, gpu=gpu) for e in evaluations),
         pairs=pair_tests(metric, scores, groups, seed=seed),
         not_applicable=tuple(not_applicable),
+        truths=tuple(
+            t for kind in (False, True) if (t := _truth(evaluations, examples, metric, seed, synthetic=kind)).n
+        ),
     )
+
+
+def _truth(
+    evaluations: Sequence[Evaluation], examples: Sequence[Example], metric: str, seed: int, *, synthetic: bool
+) -> TruthPart:
+    """Every arm on the questions of one kind of truth alone."""
+    own = [n for n, e in enumerate(examples) if e.human != synthetic]
+    groups = [examples[n].group for n in own]
+    found = [
+        TruthEstimate(arm=e.arm, estimate=estimate(metric, [e.cases[n].value(metric) for n in own], groups, seed=seed))
+        for e in evaluations
+        if own
+    ]
+    return TruthPart(synthetic=synthetic, n=len(own), estimates=tuple(found))
 
 
 def _summary(

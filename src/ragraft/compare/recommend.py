@@ -250,6 +250,33 @@ def _caveats(comparison: Comparison, leader: ArmSummary | None) -> tuple[str, ..
         most = value(comparison.metric, estimate.high)
         label = metric(comparison.metric).label.lower()
         found.append(f"Even the best arm is poor: {label} of `{leader.arm}` is at most about {most}.")
+    return (*found, *_synthetic(comparison, leader))
+
+
+def _synthetic(comparison: Comparison, leader: ArmSummary | None) -> tuple[str, ...]:
+    """What it means that questions were made from the documents and not asked by people."""
+    made, name = comparison.synthetic, comparison.metric
+    if not made:
+        return ()
+    if made == comparison.n:
+        return (
+            f"All {made} test questions are synthetic: made from the documents, in their words, and asked by nobody. Add questions "
+            "that people asked before you rely on this.",
+        )
+    parts = {t.synthetic: {e.arm: e.estimate for e in t.estimates} for t in comparison.truths}
+    label = metric(name).label.lower()
+    found = [f"{made} of the {comparison.n} test questions are synthetic; the figures above are over both kinds."]
+    if leader and leader.arm in parts[False]:
+        human, synthetic = (value(name, parts[kind][leader.arm].mean) for kind in (False, True))
+        found[0] += (
+            f" {label.capitalize()} of `{leader.arm}`: {human} on the human ones, {synthetic} on the synthetic ones."
+        )
+    means = {arm: e.mean for arm, e in parts[False].items() if e.mean is not None}
+    best = max(means, key=lambda arm: means[arm], default=None)
+    if leader and best and leader.arm in means and means[best] > means[leader.arm]:
+        found.append(
+            f"On the {comparison.n - made} human questions alone `{best}` is ahead, with {value(name, means[best])}."
+        )
     return tuple(found)
 
 

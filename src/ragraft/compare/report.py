@@ -35,6 +35,8 @@ class Page:
     ticks: tuple[pairs.Tick, ...]
     tradeoffs: tuple[charts.Chart, ...]
     curves: tuple[charts.Chart, ...]
+    truth_heads: tuple[str, ...]
+    truths: tuple[view.TruthRow, ...]
     retrieval_heads: tuple[str, ...]
     retrieval: tuple[view.RetrievalRow, ...]
     questions: cases.Questions
@@ -65,14 +67,23 @@ def html(report: Report) -> str:
     return (
         _environment()
         .get_template("report.html.jinja")
-        .render(page=_page(report), report=report, w=wording, shapes=charts.SHAPES, colour=charts.colour)
+        .render(
+            page=_page(report),
+            report=report,
+            w=wording,
+            made_up=view.truths(report),
+            shapes=charts.SHAPES,
+            colour=charts.colour,
+        )
     )
 
 
 def html_summary(report: Report) -> str:
     """Recommendation and comparison table as a fragment with inline styles, for `_repr_html_`."""
     template = _environment().get_template("summary.html.jinja")
-    return template.render(report=report, w=wording, heads=view.heads(report), rows=view.arm_rows(report))
+    return template.render(
+        report=report, made_up=view.truths(report), w=wording, heads=view.heads(report), rows=view.arm_rows(report)
+    )
 
 
 def _page(report: Report) -> Page:
@@ -89,6 +100,8 @@ def _page(report: Report) -> Page:
         ticks=pairs.pair_ticks(report),
         tradeoffs=tuple(c for c in drawn if c),
         curves=tuple(c for t in report.tuned if (c := charts.learning_curve(t))),
+        truth_heads=view.truth_heads(report),
+        truths=view.truth_rows(report),
         retrieval_heads=view.retrieval_heads(report),
         retrieval=view.retrieval_rows(report),
         questions=cases.questions(report),

@@ -5,6 +5,7 @@ In: a `types.Report` and a rich console. Out: nothing. Writes to the console onl
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,10 +41,14 @@ def print_report(report: Report, console: Console, path: Path | None = None) -> 
     c, chosen = report.comparison, report.recommendation.arm
     console.print()
     head = f"  {wording.count(c.n, 'test question')} in {wording.count(c.clusters, 'group')}"
+    head += f", {made}" if (made := view.truths(report)) else ""
     console.print(Text.assemble((report.project, "bold"), (head, "dim")))
     console.print()
     console.print(quality_table(report, wide=console.width >= WIDE))
     console.print()
+    if rows := view.truth_rows(report):
+        console.print(truth_table(rows, view.truth_heads(report), wording.metric(c.metric).short.lower()))
+        console.print()
     console.print(cost_table(report, wide=console.width >= WIDE))
     console.print()
     for absent in c.not_applicable:
@@ -72,6 +77,17 @@ def quality_table(report: Report, *, wide: bool) -> Table:
     for row, s in zip(view.arm_rows(report), c.arms, strict=True):
         cells = [wording.value(name, e.mean if (e := s.estimate(name)) else None, unit=False) for name in heads]
         table.add_row(_name(row), *_primary(report, row, s, wide=wide), *cells, style=_style(report, row))
+    return table
+
+
+def truth_table(rows: Sequence[view.TruthRow], heads: Sequence[str], metric: str) -> Table:
+    """The primary metric on human and on synthetic questions apart."""
+    table = _table()
+    table.add_column("arm", no_wrap=True)
+    for head in heads:
+        table.add_column(f"{metric}, {head}", justify="right")
+    for row in rows:
+        table.add_row(f"  {row.arm}", *(f"{cell.text}  [dim]{cell.note}[/]" for cell in row.cells))
     return table
 
 

@@ -78,6 +78,14 @@ class FullRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TruthRow:
+    """One arm's primary metric on human and on synthetic questions."""
+
+    arm: ArmName
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RetrievalRow:
     arm: ArmName
     cells: tuple[Cell, ...]
@@ -340,3 +348,26 @@ def retrieval_rows(report: Report) -> tuple[RetrievalRow, ...]:
             cells = tuple(cell(m, e, evaluations.get(s.arm)) for m, e in zip(names, found, strict=True))
             rows.append(RetrievalRow(arm=s.arm, cells=cells, bars=tuple(map(mean_bar, found))))
     return tuple(rows)
+
+
+def truths(report: Report) -> str:
+    """How many test questions are synthetic, in words; empty where none is."""
+    made, n = report.comparison.synthetic, report.comparison.n
+    return "" if not made else "all synthetic" if made == n else f"{made} synthetic, {n - made} human"
+
+
+def truth_heads(report: Report) -> tuple[str, ...]:
+    """Columns for human and synthetic questions where there are both."""
+    parts = report.comparison.truths
+    return tuple(f"{'synthetic' if t.synthetic else 'human'}, n {t.n}" for t in parts) if len(parts) > 1 else ()
+
+
+def truth_rows(report: Report) -> tuple[TruthRow, ...]:
+    """Every arm on each kind of truth apart, where there are both."""
+    c = report.comparison
+    if len(c.truths) < 2:
+        return ()
+    by_arm = [{e.arm: e.estimate for e in t.estimates} for t in c.truths]
+    return tuple(
+        TruthRow(arm=s.arm, cells=tuple(_full_cell(c.metric, part.get(s.arm)) for part in by_arm)) for s in c.arms
+    )

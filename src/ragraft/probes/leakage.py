@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ragraft.corpus.pii import personal
 from ragraft.models.protocol import Likelihoods
 from ragraft.probes.bench import Bench, Probe, Put, ask, figure, put, said, shares
-from ragraft.probes.pii import personal
 from ragraft.prompting import render
 from ragraft.stages import ADAPTER_OF
 from ragraft.systems.system import System
