@@ -14,10 +14,13 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from ragraft import prices
 from ragraft.errors import ConfigError
-from ragraft.types import ARMS, EVERYONE, ArmName, ProbeName, Task
+from ragraft.prices import TokenPrice
+from ragraft.types import ARMS, EVERYONE, PROBES, ArmName, ProbeName, Task
 
 CONFIG_NAME = "ragraft.toml"
+MOVED = {"models.price_in": "prices.tokens_in", "models.price_out": "prices.tokens_out"}
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
@@ -176,10 +179,6 @@ class ModelsSection(Section):
     timeout_s: Annotated[float, Field(gt=0)] = 60.0
     retries: Annotated[int, Field(ge=0)] = 4
     concurrency: Positive = 8
-    price_in: Annotated[float, Field(ge=0)] = 0.0
-    """Price of one million prompt tokens of a remote generator."""
-    price_out: Annotated[float, Field(ge=0)] = 0.0
-    """Price of one million completion tokens of a remote generator."""
     mark_passages: bool | None = None
     """Whether prompts mark passages as data, against instructions in documents. None: for every generator but `pocket`."""
 
@@ -226,19 +225,105 @@ class CompareSection(Section):
     """The primary metric. None: `correct` for `answer` (token F1 where no example has must_include), `accuracy` for `classify`."""
 
 
+class Bound(Section):
+    """What a probe's figure must reach (`min`) or not exceed (`max`). A bare number is a `limit`, on the figure's own better side."""
+
+    limit: float | None = None
+    min: float | None = None
+    max: float | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare(cls, data: Any) -> Any:
+        return {"limit": data} if isinstance(data, int | float) and not isinstance(data, bool) else data
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Bound:
+        if self.limit is None and self.min is None and self.max is None:
+            raise ValueError("a bound is a number, or has `min` or `max`")
+        return self
+
+
 class ConstraintsSection(Section):
+    """`must_…`, `min_…`, `max_…`, and `PROBE.FIGURE = LIMIT` for any figure of any probe: at least where higher is better, at
+    most where lower is; `{ min = …, max = … }` says it outright."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+    __pydantic_extra__: dict[str, dict[str, Bound]] = Field(init=False)  # pyright: ignore[reportIncompatibleVariableOverride]
+
     must_cite: bool = False
     max_p95_ms: Annotated[float, Field(gt=0)] | None = None
     max_build_minutes: Annotated[float, Field(gt=0)] | None = None
     max_cost_per_1000: Annotated[float, Field(ge=0)] | None = None
+    max_cost_per_month: Annotated[float, Field(ge=0)] | None = None
     min_grounding: Fraction | None = None
     max_false_refusal: Fraction | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, data: Any) -> Any:
+        known = [*cls.model_fields, *PROBES]
+        for key in data if isinstance(data, dict) else ():
+            if key not in known:
+                near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.0)[0]
+                raise ValueError(f"unknown key `{key}`; did you mean `{near}`?")
+        return data
+
+    @property
+    def probes(self) -> dict[str, dict[str, Bound]]:
+        """Probe -> figure -> its limit."""
+        return self.__pydantic_extra__
+
+
+Amount = Annotated[float, Field(ge=0)]
+
 
 class PricesSection(Section):
-    currency: str = "EUR"
-    cpu_hour: Annotated[float, Field(ge=0)] = 0.10
-    gpu_hour: Annotated[float, Field(ge=0)] = 3.00
+    """What is not set here comes from `table`, or from the packaged table of list prices."""
+
+    table: str = ""
+    """A file of the project in the form of the packaged `prices.toml`."""
+    currency: str
+    cpu_hour: Amount
+    gpu_hour: Amount
+    tokens_in: Amount | None = None
+    """Per million prompt tokens of a hosted generator. None: as the table has it for the model."""
+    tokens_out: Amount | None = None
+    gb_month: Amount
+    label_example: Amount
+    tokens: tuple[TokenPrice, ...]
+    sources: tuple[str, ...]
+    """Where the table has its prices from, and of when."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_table(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        table = prices.packaged()
+        taken = [k for k in prices.KINDS if k not in data]
+        if (currency := data.get("currency", table.currency)) != table.currency and taken:
+            raise ValueError(
+                f"prices are in {currency}, those of the packaged table in {table.currency}: set {', '.join(taken)} too, or name a `table`"
+            )
+        rest = table.section()
+        own = [k for k in prices.KINDS if k in data and data[k] != rest[k]]
+        rest["sources"] = tuple(s for s in rest["sources"] if s.partition(":")[0] not in own)
+        return {**rest, **({"tokens": ()} if currency != table.currency else {}), **data}
+
+
+class TrafficSection(Section):
+    """What the monthly cost is reckoned with."""
+
+    questions_per_month: Amount = 10_000
+    changes_per_month: Amount = 20
+    """Documents added, changed or removed."""
+    months: Annotated[float, Field(gt=0)] = 12
+    """Over which the cost of building is spread."""
+    changes_per_retraining: Annotated[float, Field(gt=0)] = 100
+    """Changed documents after which an arm that learned the documents by heart is trained again."""
+    retrain: tuple[ArmName, ...] = ("tuned", "tuned+rag")
+    """Those arms."""
 
 
 class JudgeSection(Section):
@@ -286,7 +371,10 @@ class Config(Section):
     evaluation: EvaluationSection = EvaluationSection()
     compare: CompareSection = CompareSection()
     constraints: ConstraintsSection = ConstraintsSection()
-    prices: PricesSection = PricesSection()
+    weights: dict[str, Amount] = {}
+    """Trade-off -> how much it matters: a row of the trade-off table, such as "correct", "monthly" or "freshness.new"."""
+    prices: PricesSection = Field(default_factory=lambda: PricesSection.model_validate({}))
+    traffic: TrafficSection = TrafficSection()
     judge: JudgeSection = JudgeSection()
     probes: ProbesSection = ProbesSection()
     groups: dict[str, tuple[str, ...]] = {}
@@ -294,6 +382,15 @@ class Config(Section):
     access: AccessSection = AccessSection()
     forget: ForgetSection = ForgetSection()
     store: StoreSection = StoreSection()
+
+    @field_validator("weights", mode="before")
+    @classmethod
+    def _flat(cls, weights: Any) -> Any:
+        """`freshness.new = 1` is a table in TOML, and one key here."""
+        if not isinstance(weights, dict):
+            return weights
+        nested = {k: v if isinstance(v, dict) else {"": v} for k, v in weights.items()}
+        return {f"{k}.{f}" if f else k: w for k, inner in nested.items() for f, w in inner.items()}
 
     @field_validator("groups")
     @classmethod
@@ -341,6 +438,9 @@ def load(folder: Path) -> Config:
         data = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
+    named = data.get("prices")
+    if isinstance(named, dict) and isinstance(named.get("table"), str) and named["table"]:
+        data["prices"] = {**prices.read(folder / named["table"]).section(), **named}
     return parse(data, text=text, place=str(path))
 
 
@@ -367,6 +467,8 @@ def _explain(error: ValidationError, text: str) -> str:
     name = ".".join(keys)
     line = _line_of(keys, text)
     where = f":{line}" if line else ""
+    if name in MOVED:
+        return f"{where}: `{name}` is `{MOVED[name]}` now"
     if first["type"] == "extra_forbidden":
         near = difflib.get_close_matches(keys[-1], _valid_keys(path[:-1]), n=1, cutoff=0.0)
         return f"{where}: unknown key `{name}`; did you mean `{near[0]}`?" if near else f"{where}: unknown key `{name}`"

@@ -13,17 +13,19 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ragraft import forget as forgetting
-from ragraft import lineage, stages, syncing
+from ragraft import lineage, stages, syncing, upkeep
 from ragraft.compare import compare as comparing
+from ragraft.compare import limits, resample, weigh
 from ragraft.compare import report as reporting
 from ragraft.compare.recommend import recommend
+from ragraft.compare.rows import rows
 from ragraft.config import CONFIG_NAME
 from ragraft.context import Context
 from ragraft.errors import DataError, RagraftError, RefusedError
 from ragraft.probes import table as probing
 from ragraft.probes.bench import Bench
 from ragraft.retrieve import history
-from ragraft.stages import ADAPTER_OF, INDEX_ARMS
+from ragraft.stages import ADAPTER_OF
 from ragraft.systems import classify
 from ragraft.systems.system import System, answer
 from ragraft.tune import lora
@@ -60,6 +62,7 @@ def compare(context: Context, *, probes: Sequence[ProbeName] | None = None, wait
     """
     started = time.perf_counter()
     config = context.config
+    weigh.check(config)
     with context.space.lock("ragraft compare", wait=wait):
         synced = syncing.sync(context) if config.project.task == "answer" else None
         parts = stages.divide(context)
@@ -72,13 +75,15 @@ def compare(context: Context, *, probes: Sequence[ProbeName] | None = None, wait
             evaluations,
             parts.test,
             metric=_primary_metric(context, parts),
-            build_seconds={arm: _build_seconds(context, arm, adapters) for arm in arms},
+            build_seconds={arm: upkeep.build_seconds(context, arm, _adapter_of(arm, adapters)) for arm in arms},
             config=config,
             not_applicable=(*absent, *refused),
+            work={arm: upkeep.work(context, arm, parts, _adapter_of(arm, adapters)) for arm in arms},
         )
-        verdict = recommend(comparison, config)
-        names = config.probes.run if probes is None else probes
-        probed = _probed(_bench(context, parts, arms, adapters), names)
+        named = dict.fromkeys((*config.probes.run, *limits.probes(config)))
+        probed = _probed(_bench(context, parts, arms, adapters), tuple(named) if probes is None else probes)
+        draws = resample.draw(evaluations, comparison, rows(comparison, probed), config)
+        verdict = recommend(comparison, config, probed, draws)
         folder = context.space.new_run()
         report = Report(
             run=folder.name,
@@ -282,12 +287,6 @@ def _primary_metric(context: Context, parts: Split) -> str:
     if context.config.project.task == "classify":
         return "accuracy"
     return "correct" if any(e.must_include for e in parts.test) else "token_f1"
-
-
-def _build_seconds(context: Context, arm: ArmName, adapters: dict[ArmName, Adapter]) -> float:
-    index = syncing.index_seconds(context) if arm in INDEX_ARMS and context.config.project.task == "answer" else 0.0
-    adapter = _adapter_of(arm, adapters)
-    return index + (adapter.seconds if adapter else 0.0)
 
 
 def _fingerprints(context: Context, parts: Split) -> Fingerprints:
