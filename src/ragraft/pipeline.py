@@ -15,10 +15,9 @@ from pathlib import Path
 from ragraft import forget as forgetting
 from ragraft import lineage, stages, syncing, upkeep
 from ragraft.compare import compare as comparing
-from ragraft.compare import limits, resample, weigh
+from ragraft.compare import limits, weigh
 from ragraft.compare import report as reporting
-from ragraft.compare.recommend import recommend
-from ragraft.compare.rows import rows
+from ragraft.compare.conclude import conclude
 from ragraft.config import CONFIG_NAME
 from ragraft.context import Context
 from ragraft.errors import DataError, RagraftError, RefusedError
@@ -82,8 +81,8 @@ def compare(context: Context, *, probes: Sequence[ProbeName] | None = None, wait
         )
         named = dict.fromkeys((*config.probes.run, *limits.probes(config)))
         probed = _probed(_bench(context, parts, arms, adapters), tuple(named) if probes is None else probes)
-        draws = resample.draw(evaluations, comparison, rows(comparison, probed), config)
-        verdict = recommend(comparison, config, probed, draws)
+        found = conclude(comparison, evaluations, probed, config)
+        verdict = found.recommendation
         folder = context.space.new_run()
         report = Report(
             run=folder.name,
@@ -102,6 +101,11 @@ def compare(context: Context, *, probes: Sequence[ProbeName] | None = None, wait
             config_text=(context.folder / CONFIG_NAME).read_text(encoding="utf-8"),
             agreement=agreement,
             probes=probed,
+            tradeoffs=found.tradeoffs,
+            sensitivity=found.sensitivity,
+            traffic=found.traffic,
+            price_notes=config.prices.sources,
+            published=found.published,
         )
         _save(report, folder)
     return report

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragraft.compare import wording
+from ragraft.compare.marks import draws_p
 from ragraft.compare.resample import Draws
 from ragraft.compare.rows import FIGURES, row
 from ragraft.config import Config
@@ -110,10 +111,7 @@ def _unmeasured(table: Sequence[Tradeoff], arm: ArmName, weights: Mapping[str, f
 
 
 def differs(weighed: Weighed, a: ArmName, b: ArmName) -> float:
-    """Two-sided bootstrap p that the scores of two arms are the same: twice the smaller share of draws on either side of 0, with
-    the +1 correction. 1 without draws."""
+    """Two-sided bootstrap p that the scores of two arms are the same. 1 without draws."""
     if weighed.drawn is None:
         return 1.0
-    gap = weighed.drawn[:, weighed.arms.index(a)] - weighed.drawn[:, weighed.arms.index(b)]
-    n = len(gap)
-    return min(1.0, 2 * (1 + min(int((gap <= 0).sum()), int((gap >= 0).sum()))) / (1 + n))
+    return draws_p(weighed.drawn[:, weighed.arms.index(a)] - weighed.drawn[:, weighed.arms.index(b)])
