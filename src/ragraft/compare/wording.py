@@ -222,7 +222,8 @@ def amount(number: float | None, unit: str, currency: str = "") -> str:
     if number is None:
         return DASH
     if unit == "share":
-        return f"{100 * number:.3g}{NBSP}%"
+        text = f"{100 * number:.1f}"
+        return f"{text.removesuffix('.0')}{NBSP}%"
     if unit == "ms":
         return milliseconds(number)
     if unit == "s":
