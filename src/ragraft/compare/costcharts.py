@@ -162,14 +162,14 @@ def _flips(drawn: Sequence[Flip]) -> Any:
          "text": f"{number(f.at)} → {f.arm or 'none'}", "side": "right" if f.at > (f.now or 1.0) else "left"}
         for f in drawn
     ]  # fmt: skip
-    reach = max(4.0, *(max(r["x"], 1 / r["x"]) for r in rows)) ** 1.9
+    low, high = _reach([(r["x"], len(r["text"])) for r in rows])
     arms: list[Any] = list(dict.fromkeys(r["arm"] for r in rows))
     tints = ["var(--quiet)" if a == "none" else colour(a) for a in arms]
     order: list[str] = list(dict.fromkeys(r["parameter"] for r in rows))
     data = alt.Chart(alt.Data(values=rows))
     x = alt.X(
-        "x:Q", title="Times today's value (log scale)", scale=alt.Scale(type="log", domain=[1 / reach, reach], nice=False),
-        axis=alt.Axis(grid=False, values=[v for v in (0.001, 0.01, 0.1, 0.3, 1, 3, 10, 100, 1000) if 1 / reach <= v <= reach], format="~g"),
+        "x:Q", title="Times today's value (log scale)", scale=alt.Scale(type="log", domain=[low, high], nice=False),
+        axis=alt.Axis(grid=False, values=[v for v in (0.001, 0.01, 0.1, 1, 10, 100, 1000) if low <= v <= high], format="~g"),
     )  # fmt: skip
     y = alt.Y(
         "parameter:N", title=None, sort=order, axis=alt.Axis(labelLimit=260, grid=True, domain=False, ticks=False)
@@ -185,6 +185,16 @@ def _flips(drawn: Sequence[Flip]) -> Any:
         )
         layers.append(words.encode(x=x, y=y, text="text:N"))
     return alt.layer(*layers).properties(width=WIDTH - 110, height=ROW * len(order))
+
+
+def _reach(dots: Sequence[tuple[float, int]]) -> tuple[float, float]:
+    """The axis's ends, which leave room for the words beside the outer dots; `dots`: factor and number of characters."""
+    width = WIDTH - 110
+    first, last = min(1.0, *(x for x, _ in dots)) / 1.2, max(1.0, *(x for x, _ in dots)) * 1.2
+    left = max((7 * n for x, n in dots if x < 1), default=10)
+    right = max((7 * n for x, n in dots if x > 1), default=10)
+    unit = math.log(last / first) / max(width - left - right, 40)
+    return first / math.exp(unit * left), last * math.exp(unit * right)
 
 
 def wins(report: Report) -> Chart | None:

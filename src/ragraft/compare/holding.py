@@ -84,13 +84,41 @@ def wins_sentence(report: Report) -> str:
         return ""
     chosen = report.recommendation.arm
     top = next((w for w in found.wins if w.arm == chosen), None) or max(found.wins, key=lambda w: w.cases)
-    text = f"`{top.arm}` comes first in {top.cases:.0%} of {found.draws:,} draws of the test cases"
+    text = f"`{top.arm}` comes first in {_percent(top.cases)} of {found.draws:,} draws of the test cases"
     if top.weights is not None:
-        text += f" and in {top.weights:.0%} of random weights on {', '.join(found.weighed)}"
+        weighed = ", ".join(_label(report, name) for name in found.weighed)
+        text += f" and in {_percent(top.weights)} of random weights on {weighed}"
     rivals = [w for w in sorted(found.wins, key=lambda w: -w.cases) if w.arm != top.arm and w.cases >= 0.05]
-    return text + (
-        f"; {', '.join(f'`{w.arm}` in {w.cases:.0%} of the cases drawn' for w in rivals)}." if rivals else "."
-    )
+    others = ", ".join(f"`{w.arm}` in {_percent(w.cases)}" for w in rivals)
+    return text + (f"; in the draws of test cases {others}." if rivals else ".")
+
+
+def unweighed_sentence(report: Report) -> str:
+    """What random weights leave out."""
+    left_out = report.sensitivity.unweighed if report.sensitivity else ()
+    names = ", ".join(_label(report, name) for name in left_out)
+    return f"Random weights leave out what some arm has no figure for: {names}." if names else ""
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}{wording.NBSP}%"
+
+
+def _label(report: Report, name: str) -> str:
+    found = next((r for r in report.tradeoffs if r.name == name), None)
+    if found is None:
+        return name
+    label = f"{found.label[0].lower()}{found.label[1:]}"
+    return f"{found.group.lower()} ({label})" if "." in name else label
+
+
+def brief(report: Report) -> tuple[str, ...]:
+    """One sentence each: how often the choice comes first, its nearest flip, its nearest break-even, and what was published
+    otherwise."""
+    flips = tuple(f"The nearest flip: {f[0].lower()}{f[1:]}" for f in flip_sentences(report)[:1])
+    nearest = flips or (steady_sentence(report),)
+    published = (f"{d.paper.partition(',')[0]} ({d.year}) found otherwise. {d.measured}" for d in report.published)
+    return tuple(filter(None, (wins_sentence(report), *nearest, even_note(report), *published)))
 
 
 def even_sentence(even: BreakEven) -> str:

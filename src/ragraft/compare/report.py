@@ -46,6 +46,7 @@ class Page:
     flips: tuple[str, ...]
     steady: str
     wins: str
+    unweighed: str
     probes: tuple[ProbePage, ...]
 
 
@@ -116,6 +117,7 @@ def _page(report: Report) -> Page:
         flips=holding.flip_sentences(report),
         steady=holding.steady_sentence(report),
         wins=holding.wins_sentence(report),
+        unweighed=holding.unweighed_sentence(report),
         probes=tuple(_probe_page(report, p) for p in report.probes),
     )
 

@@ -35,13 +35,13 @@ def _once(s: ArmSummary) -> int:
 
 
 FIGURES: dict[str, _Figure] = {
-    "p50_ms": _Figure(label="Latency, median", group="Time", unit="ms", value=lambda s: s.p50_ms, sampled=_asked),
-    "p95_ms": _Figure(label="Latency, p95", group="Time", unit="ms", value=lambda s: s.p95_ms, sampled=_asked),
+    "p50_ms": _Figure(label="Median latency", group="Time", unit="ms", value=lambda s: s.p50_ms, sampled=_asked),
+    "p95_ms": _Figure(label="p95 latency", group="Time", unit="ms", value=lambda s: s.p95_ms, sampled=_asked),
     "build_seconds": _Figure(label="Time to build", group="Time", unit="s", value=lambda s: s.build_seconds, sampled=_once),
-    "build": _Figure(label="Build", group="Cost", unit="money", value=lambda s: s.cost.build, sampled=_once),
-    "per_1000": _Figure(label="1,000 questions", group="Cost", unit="money", value=lambda s: s.cost.per_1000, sampled=_asked),
-    "per_100_changes": _Figure(label="100 changed documents", group="Cost", unit="money", value=lambda s: s.cost.per_100_changes, sampled=_once),
-    "monthly": _Figure(label="A month", group="Cost", unit="money", value=lambda s: s.cost.monthly, sampled=_asked),
+    "build": _Figure(label="Cost of building", group="Cost", unit="money", value=lambda s: s.cost.build, sampled=_once),
+    "per_1000": _Figure(label="Cost of 1,000 questions", group="Cost", unit="money", value=lambda s: s.cost.per_1000, sampled=_asked),
+    "per_100_changes": _Figure(label="Cost of 100 changed documents", group="Cost", unit="money", value=lambda s: s.cost.per_100_changes, sampled=_once),
+    "monthly": _Figure(label="Cost of a month", group="Cost", unit="money", value=lambda s: s.cost.monthly, sampled=_asked),
 }  # fmt: skip
 
 
