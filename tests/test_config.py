@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ragraft import config, prices
+from ragraft import config, deciding, prices
 from ragraft.errors import ConfigError
 from ragraft.init import CONFIG
 
@@ -153,8 +153,8 @@ def test_constraints_name_any_figure_of_any_probe(tmp_path: Path) -> None:
     )
     found = load(tmp_path, text)
     assert found.constraints.probes == {
-        "freshness": {"new": config.Bound(limit=0.8)},
-        "deletion": {"told": config.Bound(max=0.1)},
+        "freshness": {"new": deciding.Bound(limit=0.8)},
+        "deletion": {"told": deciding.Bound(max=0.1)},
     }
     assert found.weights == {"correct": 2.0, "freshness.new": 1.0}
     with pytest.raises(ConfigError, match="unknown key `freshnes`; did you mean `freshness`"):

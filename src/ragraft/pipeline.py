@@ -34,6 +34,7 @@ from ragraft.types import (
     ArmName,
     Certificate,
     Comparison,
+    Disagreement,
     Failure,
     Fingerprints,
     NotApplicable,
@@ -44,9 +45,11 @@ from ragraft.types import (
     Recommendation,
     Report,
     Request,
+    Sensitivity,
     Split,
     SyncPlan,
     SyncReport,
+    Tradeoff,
     TrainingRow,
     TunedArm,
     Version,
@@ -334,6 +337,9 @@ class Outline:
     comparison: Comparison
     sync: SyncReport | None
     fingerprints: Fingerprints
+    tradeoffs: tuple[Tradeoff, ...]
+    sensitivity: Sensitivity | None
+    published: tuple[Disagreement, ...]
 
 
 def _save(report: Report, folder: Path) -> None:
@@ -377,4 +383,7 @@ def outline(context: Context, report: Report) -> Outline:
         comparison=report.comparison,
         sync=report.sync,
         fingerprints=report.fingerprints,
+        tradeoffs=report.tradeoffs,
+        sensitivity=report.sensitivity,
+        published=report.published,
     )

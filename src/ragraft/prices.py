@@ -8,15 +8,15 @@ from __future__ import annotations
 import tomllib
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ragraft.errors import ConfigError
+from ragraft.section import Amount
 
 PACKAGED = Path(__file__).with_name("prices.toml")
 KINDS = ("cpu_hour", "gpu_hour", "gb_month", "label_example")
-Price = Annotated[float, Field(ge=0)]
 
 
 class TokenPrice(BaseModel):
@@ -25,15 +25,15 @@ class TokenPrice(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: str
-    tokens_in: Price
-    tokens_out: Price
+    tokens_in: Amount
+    tokens_out: Amount
     source: str = ""
 
 
 class PriceLine(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    price: Price
+    price: Amount
     source: str = ""
 
 

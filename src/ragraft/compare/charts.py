@@ -274,7 +274,7 @@ def _losses(p: CurvePoint) -> tuple[tuple[str, float], tuple[str, float]]:
     return ("train", p.train_loss), ("dev", p.dev_loss)
 
 
-def render(chart: Any, ident: str, title: str, description: str) -> str:
+def render(chart: Any, ident: str, title: str, description: str, *, padding: int = 4) -> str:
     import altair as alt
     import vl_convert
 
@@ -284,7 +284,7 @@ def render(chart: Any, ident: str, title: str, description: str) -> str:
         labelFontSize=12, titleFontSize=12.5, titleFontWeight="normal", titlePadding=10, labelPadding=5,
     )  # fmt: skip
     view = alt.ViewConfig(stroke=None)
-    drawn = chart.properties(background="transparent", padding=4).configure(axis=axis, view=view)
+    drawn = chart.properties(background="transparent", padding=padding).configure(axis=axis, view=view)
     return accessible(vl_convert.vegalite_to_svg(drawn.to_json()), ident, title, description)
 
 

@@ -70,7 +70,9 @@ def _lines(
     free = [arm for arm in costs if arm not in shown]
     note += f" Not drawn: {', '.join(free)}, which costs nothing there." if free else ""
     return Chart(
-        title=title, note=note, svg=render(_drawn(shown, xs, now, axis, report.currency), ident, title, described)
+        title=title,
+        note=note,
+        svg=render(_drawn(shown, xs, now, axis, report.currency), ident, title, described, padding=12),
     )
 
 
@@ -151,7 +153,7 @@ def flips(report: Report) -> Chart | None:
         "Each alone, everything else as it is. A dot names the arm that is chosen beyond it; the line is today's value."
     )
     title = "What flips the choice"
-    return Chart(title=title, note=note, svg=render(_flips(drawn), "flips", title, told))
+    return Chart(title=title, note=note, svg=render(_flips(drawn), "flips", title, told, padding=16))
 
 
 def _flips(drawn: Sequence[Flip]) -> Any:
@@ -209,11 +211,13 @@ def wins(report: Report) -> Chart | None:
         for kind, share in (("test cases resampled", w.cases), ("weights at random", w.weights))
         if share is not None
     ]
-    note = f"{found.draws:,} draws each. Dark: the test cases drawn anew, the score as it is"
-    note += "; light: the figures as measured, the weights at random" if weighed else ""
+    note = f"{found.draws:,} draws each. Full: the test cases drawn anew, the score as it is"
+    note += "; pale: the figures as measured, the weights at random" if weighed else ""
     told = "; ".join(f"{r['arm']}, {r['kind']}: {r['text']}" for r in rows)
     title = "How often each arm comes first"
-    return Chart(title=title, note=f"{note}.", svg=render(_wins(rows, weighed=weighed), "wins", title, told))
+    return Chart(
+        title=title, note=f"{note}.", svg=render(_wins(rows, weighed=weighed), "wins", title, told, padding=16)
+    )
 
 
 def _wins(rows: Sequence[dict[str, Any]], *, weighed: bool) -> Any:

@@ -11,7 +11,8 @@ from typing import Literal
 
 from ragraft.compare import wording
 from ragraft.compare.rows import row
-from ragraft.config import Bound, Config
+from ragraft.config import Config
+from ragraft.deciding import Bound
 from ragraft.types import PROBES, ArmName, Exclusion, ProbeName, Tradeoff
 
 CITED_SHARE = 0.95

@@ -20,7 +20,8 @@ from ragraft.compare.recommend import recommend
 from ragraft.compare.resample import Draws
 from ragraft.compare.rows import row, rows
 from ragraft.compare.weigh import marks, weigh
-from ragraft.config import Bound, Config
+from ragraft.config import Config
+from ragraft.deciding import Bound
 from ragraft.types import ArmName, ArmSummary, BreakEven, Comparison, Flip, ProbeResult, Sensitivity, Tradeoff, Wins
 
 REACH = 1000.0
