@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ragraft import config
+from ragraft import config, deciding, prices
 from ragraft.errors import ConfigError
 from ragraft.init import CONFIG
 
@@ -58,6 +58,9 @@ def test_the_template_and_every_default_in_its_comments_are_true(tmp_path: Path)
         "max_p95",
         "max_build",
         "max_cost",
+        "freshness",
+        "deletion",
+        "tokens_",
         "exclude",
         "[[",
         'path = "int',
@@ -68,7 +71,7 @@ def test_the_template_and_every_default_in_its_comments_are_true(tmp_path: Path)
     lines = (before + examples + after).splitlines()
     commented = [line.removeprefix("# ") for line in lines if "=" in line or line.startswith(("[", "# ["))]
     loaded = load(tmp_path, "\n".join(line for line in commented if not line.startswith(samples)))
-    for section in ("chunks", "retrieval", "tuning", "compare", "prices", "examples", "models"):
+    for section in ("chunks", "retrieval", "tuning", "compare", "prices", "traffic", "examples", "models"):
         assert getattr(loaded, section) == getattr(config.Config(), section), section
     shown = "\n".join(line.removeprefix("# ") for line in ("# [[sources]]" + sources).splitlines())
     web, sql = load(tmp_path, shown).sources
@@ -111,3 +114,50 @@ def test_each_kind_of_source_has_its_own_keys() -> None:
     )
     web, sql = config.parse(tomllib.loads(text), text=text).sources
     assert (web.type, sql.type, sql.readers) == ("web", "sql", ())
+
+
+def test_prices_come_from_the_packaged_table_and_their_sources_go_with_them() -> None:
+    found = config.parse({"prices": {"cpu_hour": 1.0}}).prices
+    assert (found.cpu_hour, found.gpu_hour, found.currency) == (1.0, 1.006, "USD")
+    assert [s.partition(":")[0] for s in found.sources] == ["gpu_hour", "gb_month", "label_example"]
+    assert all("2026" in s and "https://" in s for s in found.sources)
+
+
+def test_another_currency_needs_every_price(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"prices are in EUR, .* in USD: set gpu_hour, gb_month, label_example too"):
+        load(tmp_path, '[prices]\ncurrency = "EUR"\ncpu_hour = 1\n')
+    own = load(tmp_path, '[prices]\ncurrency = "EUR"\ncpu_hour = 1\ngpu_hour = 2\ngb_month = 3\nlabel_example = 4\n')
+    assert (own.prices.sources, own.prices.tokens) == ((), ())
+
+
+def test_a_table_of_ones_own_replaces_all_prices(tmp_path: Path) -> None:
+    lines = "".join(f'[{k}]\nprice = {n}\nsource = "ours"\n' for n, k in enumerate(prices.KINDS, start=1))
+    (tmp_path / "ours.toml").write_text('currency = "CHF"\n' + lines)
+    found = load(tmp_path, '[prices]\ntable = "ours.toml"\ngpu_hour = 9\n').prices
+    assert (found.currency, found.cpu_hour, found.gpu_hour, found.label_example) == ("CHF", 1.0, 9.0, 4.0)
+    (tmp_path / "ours.toml").write_text('currency = "CHF"\n')
+    with pytest.raises(ConfigError, match=r"ours.toml: `cpu_hour`: Field required"):
+        load(tmp_path, '[prices]\ntable = "ours.toml"\n')
+    with pytest.raises(ConfigError, match=r"theirs.toml: no readable table of prices"):
+        load(tmp_path, '[prices]\ntable = "theirs.toml"\n')
+
+
+def test_a_key_that_moved_says_where(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"toml:2: `models.price_in` is `prices.tokens_in` now"):
+        load(tmp_path, "[models]\nprice_in = 1.0\n")
+
+
+def test_constraints_name_any_figure_of_any_probe(tmp_path: Path) -> None:
+    text = (
+        "[constraints]\nfreshness.new = 0.8\ndeletion.told = { max = 0.1 }\n[weights]\ncorrect = 2\nfreshness.new = 1\n"
+    )
+    found = load(tmp_path, text)
+    assert found.constraints.probes == {
+        "freshness": {"new": deciding.Bound(limit=0.8)},
+        "deletion": {"told": deciding.Bound(max=0.1)},
+    }
+    assert found.weights == {"correct": 2.0, "freshness.new": 1.0}
+    with pytest.raises(ConfigError, match="unknown key `freshnes`; did you mean `freshness`"):
+        load(tmp_path, "[constraints]\nfreshnes.new = 0.8\n")
+    with pytest.raises(ConfigError, match="a bound is a number, or has `min` or `max`"):
+        load(tmp_path, "[constraints]\nfreshness.new = {}\n")

@@ -133,7 +133,6 @@ def compare(
 ) -> None:
     """Build every arm, measure it on the sealed test split, recommend one, write the report."""
     from ragraft import pipeline
-    from ragraft.commands.probe import print_summary
     from ragraft.compare.terminal import print_report
     from ragraft.workspace import to_json
 
@@ -145,7 +144,6 @@ def compare(
         _emit(to_json(pipeline.outline(context, report), indent=2))
     else:
         print_report(report, _console(), path / "report.html")
-        print_summary(report.probes, _console())
 
 
 @app.command(epilog="Example:  ragraft probe freshness handbook")

@@ -12,20 +12,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
+from ragraft import prices
+from ragraft.deciding import ConstraintsSection, PricesSection, TrafficSection
 from ragraft.errors import ConfigError
+from ragraft.section import Amount, Fraction, Positive, Section
 from ragraft.types import ARMS, EVERYONE, ArmName, ProbeName, Task
 from ragraft.where import condition
 
 CONFIG_NAME = "ragraft.toml"
-
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[int, Field(ge=1)]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+MOVED = {"models.price_in": "prices.tokens_in", "models.price_out": "prices.tokens_out"}
 
 
 class ProjectSection(Section):
@@ -179,10 +176,6 @@ class ModelsSection(Section):
     timeout_s: Annotated[float, Field(gt=0)] = 60.0
     retries: Annotated[int, Field(ge=0)] = 4
     concurrency: Positive = 8
-    price_in: Annotated[float, Field(ge=0)] = 0.0
-    """Price of one million prompt tokens of a remote generator."""
-    price_out: Annotated[float, Field(ge=0)] = 0.0
-    """Price of one million completion tokens of a remote generator."""
     mark_passages: bool | None = None
     """Whether prompts mark passages as data, against instructions in documents. None: for every generator but `pocket`."""
 
@@ -247,21 +240,6 @@ class CompareSection(Section):
     """The primary metric. None: `correct` for `answer` (token F1 where no example has must_include), `accuracy` for `classify`."""
 
 
-class ConstraintsSection(Section):
-    must_cite: bool = False
-    max_p95_ms: Annotated[float, Field(gt=0)] | None = None
-    max_build_minutes: Annotated[float, Field(gt=0)] | None = None
-    max_cost_per_1000: Annotated[float, Field(ge=0)] | None = None
-    min_grounding: Fraction | None = None
-    max_false_refusal: Fraction | None = None
-
-
-class PricesSection(Section):
-    currency: str = "EUR"
-    cpu_hour: Annotated[float, Field(ge=0)] = 0.10
-    gpu_hour: Annotated[float, Field(ge=0)] = 3.00
-
-
 class JudgeSection(Section):
     model: str | None = None
     """An `openai:` model that judges answers. None: no judge."""
@@ -318,14 +296,26 @@ class Config(Section):
     evaluation: EvaluationSection = EvaluationSection()
     compare: CompareSection = CompareSection()
     constraints: ConstraintsSection = ConstraintsSection()
-    prices: PricesSection = PricesSection()
+    weights: dict[str, Amount] = Field(default_factory=dict)
+    """Trade-off -> how much it matters: a row of the trade-off table, such as "correct", "monthly" or "freshness.new"."""
+    prices: PricesSection = Field(default_factory=lambda: PricesSection.model_validate({}))
+    traffic: TrafficSection = TrafficSection()
     judge: JudgeSection = JudgeSection()
     probes: ProbesSection = ProbesSection()
-    groups: dict[str, tuple[str, ...]] = {}
+    groups: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Group -> its members: user ids and other groups."""
     access: AccessSection = AccessSection()
     forget: ForgetSection = ForgetSection()
     store: StoreSection = StoreSection()
+
+    @field_validator("weights", mode="before")
+    @classmethod
+    def _flat(cls, weights: Any) -> Any:
+        """`freshness.new = 1` is a table in TOML, and one key here."""
+        if not isinstance(weights, dict):
+            return weights
+        nested = {k: v if isinstance(v, dict) else {"": v} for k, v in weights.items()}
+        return {f"{k}.{f}" if f else k: w for k, inner in nested.items() for f, w in inner.items()}
 
     @field_validator("groups")
     @classmethod
@@ -373,6 +363,9 @@ def load(folder: Path) -> Config:
         data = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
+    named = data.get("prices")
+    if isinstance(named, dict) and isinstance(named.get("table"), str) and named["table"]:
+        data["prices"] = {**prices.read(folder / named["table"]).section(), **named}
     return parse(data, text=text, place=str(path))
 
 
@@ -399,6 +392,8 @@ def _explain(error: ValidationError, text: str) -> str:
     name = ".".join(keys)
     line = _line_of(keys, text)
     where = f":{line}" if line else ""
+    if name in MOVED:
+        return f"{where}: `{name}` is `{MOVED[name]}` now"
     if first["type"] == "extra_forbidden":
         near = difflib.get_close_matches(keys[-1], _valid_keys(path[:-1]), n=1, cutoff=0.0)
         return f"{where}: unknown key `{name}`; did you mean `{near[0]}`?" if near else f"{where}: unknown key `{name}`"

@@ -67,8 +67,6 @@ path = "examples.jsonl"          # JSONL, CSV, or chat-format JSONL; `ragraft ex
 embedder = "minilm"              # or hf:NAME_OR_PATH, openai:MODEL
 generator = "pocket"             # or hf:NAME_OR_PATH, openai:MODEL, http://HOST/v1#MODEL
 # reranker = "hf:NAME_OR_PATH"   # a cross-encoder that reads the best candidates again
-# price_in = 0.0                 # of a remote generator, per million tokens
-# price_out = 0.0
 # mark_passages = true           # prompts mark passages as data, against instructions in documents; by default all models but pocket
 
 # [chunks]
@@ -97,6 +95,15 @@ generator = "pocket"             # or hf:NAME_OR_PATH, openai:MODEL, http://HOST
 # max_p95_ms = 2000
 # max_build_minutes = 30
 # max_cost_per_1000 = 1.0
+# max_cost_per_month = 50.0
+# freshness.new = 0.8            # any figure of any probe: at least where higher is better, at most where lower is
+# deletion.told = {{ max = 0.1 }}  # or said outright; what was not measured meets no limit
+
+# [weights]                      # rows of the trade-off table; the weighted score then decides instead of quality alone
+# correct = 5
+# freshness.new = 2
+# p95_ms = 1
+# monthly = 2
 
 # [probes]                       # trade-offs measured on a copy beside the test questions; `ragraft probe NAME` runs one
 # run = ["freshness", "deletion", "permission", "overfitting"]  # also: injection, forgetting, leakage, robustness, load,
@@ -110,10 +117,22 @@ generator = "pocket"             # or hf:NAME_OR_PATH, openai:MODEL, http://HOST
 # gpu_watts = 200.0
 # pue = 1.0                      # power usage effectiveness: 1 for a machine on a desk, some 1.2 to 1.6 in a data centre
 
-# [prices]
-# currency = "EUR"
-# cpu_hour = 0.10
-# gpu_hour = 3.00
+# [prices]                       # default: a table of list prices with their sources and dates, prices.toml of the package
+# table = ""                     # "prices.toml": one of your own in the same form
+# currency = "USD"
+# cpu_hour = 0.0832
+# gpu_hour = 1.006
+# gb_month = 0.08
+# label_example = 0.116
+# tokens_in = 0.4                # of a hosted generator, per million; known for some OpenAI models
+# tokens_out = 1.6
+
+# [traffic]                      # what a month is reckoned with
+# questions_per_month = 10000
+# changes_per_month = 20         # documents
+# months = 12                    # over which the build is spread
+# changes_per_retraining = 100
+# retrain = ["tuned", "tuned+rag"]  # arms that learned the documents by heart
 
 # [access]
 # adapters = "refuse"            # warn, ignore: an arm whose adapter learned from what the reader may not read

@@ -13,17 +13,18 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ragraft import forget as forgetting
-from ragraft import lineage, retrieval_tuning, stages, syncing
+from ragraft import lineage, retrieval_tuning, stages, syncing, upkeep
 from ragraft.compare import compare as comparing
+from ragraft.compare import limits, weigh
 from ragraft.compare import report as reporting
-from ragraft.compare.recommend import recommend
+from ragraft.compare.conclude import conclude
 from ragraft.config import CONFIG_NAME
 from ragraft.context import Context
 from ragraft.errors import DataError, RagraftError, RefusedError
 from ragraft.probes import table as probing
 from ragraft.probes.bench import Bench
 from ragraft.retrieve import history
-from ragraft.stages import ADAPTER_OF, INDEX_ARMS
+from ragraft.stages import ADAPTER_OF
 from ragraft.synthesis import make as making
 from ragraft.synthesis import review as reviewing
 from ragraft.systems import classify
@@ -35,6 +36,7 @@ from ragraft.types import (
     ArmName,
     Certificate,
     Comparison,
+    Disagreement,
     Failure,
     Fingerprints,
     NotApplicable,
@@ -45,9 +47,11 @@ from ragraft.types import (
     Recommendation,
     Report,
     Request,
+    Sensitivity,
     Split,
     SyncPlan,
     SyncReport,
+    Tradeoff,
     TrainingRow,
     TunedArm,
     Version,
@@ -63,6 +67,7 @@ def compare(context: Context, *, probes: Sequence[ProbeName] | None = None, wait
     """
     started = time.perf_counter()
     config = context.config
+    weigh.check(config)
     with context.space.lock("ragraft compare", wait=wait):
         synced = syncing.sync(context) if config.project.task == "answer" else None
         parts = stages.divide(context)
@@ -75,13 +80,15 @@ def compare(context: Context, *, probes: Sequence[ProbeName] | None = None, wait
             evaluations,
             parts.test,
             metric=_primary_metric(context, parts),
-            build_seconds={arm: _build_seconds(context, arm, adapters) for arm in arms},
+            build_seconds={arm: upkeep.build_seconds(context, arm, _adapter_of(arm, adapters)) for arm in arms},
             config=config,
             not_applicable=(*absent, *refused),
+            work={arm: upkeep.work(context, arm, parts, _adapter_of(arm, adapters)) for arm in arms},
         )
-        verdict = recommend(comparison, config)
-        names = config.probes.run if probes is None else probes
-        probed = _probed(_bench(context, parts, arms, adapters), names)
+        named = dict.fromkeys((*config.probes.run, *limits.probes(config)))
+        probed = _probed(_bench(context, parts, arms, adapters), tuple(named) if probes is None else probes)
+        found = conclude(comparison, evaluations, probed, config)
+        verdict = found.recommendation
         folder = context.space.new_run()
         report = Report(
             run=folder.name,
@@ -100,6 +107,11 @@ def compare(context: Context, *, probes: Sequence[ProbeName] | None = None, wait
             config_text=(context.folder / CONFIG_NAME).read_text(encoding="utf-8"),
             agreement=agreement,
             probes=probed,
+            tradeoffs=found.tradeoffs,
+            sensitivity=found.sensitivity,
+            traffic=found.traffic,
+            price_notes=config.prices.sources,
+            published=found.published,
         )
         _save(report, folder)
     return report
@@ -321,12 +333,6 @@ def _primary_metric(context: Context, parts: Split) -> str:
     return "correct" if any(e.must_include for e in parts.test) else "token_f1"
 
 
-def _build_seconds(context: Context, arm: ArmName, adapters: dict[ArmName, Adapter]) -> float:
-    index = syncing.index_seconds(context) if arm in INDEX_ARMS and context.config.project.task == "answer" else 0.0
-    adapter = _adapter_of(arm, adapters)
-    return index + (adapter.seconds if adapter else 0.0)
-
-
 def _fingerprints(context: Context, parts: Split) -> Fingerprints:
     documents = context.index.documents() if context.config.project.task == "answer" else {}
     return Fingerprints(
@@ -368,6 +374,9 @@ class Outline:
     comparison: Comparison
     sync: SyncReport | None
     fingerprints: Fingerprints
+    tradeoffs: tuple[Tradeoff, ...]
+    sensitivity: Sensitivity | None
+    published: tuple[Disagreement, ...]
 
 
 def _save(report: Report, folder: Path) -> None:
@@ -411,4 +420,7 @@ def outline(context: Context, report: Report) -> Outline:
         comparison=report.comparison,
         sync=report.sync,
         fingerprints=report.fingerprints,
+        tradeoffs=report.tradeoffs,
+        sensitivity=report.sensitivity,
+        published=report.published,
     )

@@ -428,10 +428,33 @@ class PairTest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What an arm costs by the config's prices. Currency is the config's; None where nothing was measured."""
+    """What an arm costs by the config's prices, in its currency; None where something was not measured or has no price.
+
+    `storage`: a month. `monthly`: at the config's traffic, with the build spread over its months.
+    """
 
     build: float
-    per_1000: float
+    per_1000: float | None
+    per_100_changes: float | None = None
+    storage: float | None = None
+    monthly: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What else an arm asked for, as measured: besides the seconds of its build.
+
+    `labelled`: examples that it learned from. `stored_bytes`: its index and adapter on disk. `change_seconds`: of the machine,
+    to index one changed document. `retraining_seconds`: to train it again, 0 where a change asks for none; `relabelled`: examples
+    that one changed document makes stale. None: not measured.
+    """
+
+    gpu: bool = False
+    labelled: int = 0
+    stored_bytes: int | None = 0
+    change_seconds: float | None = 0.0
+    retraining_seconds: float = 0.0
+    relabelled: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -454,6 +477,9 @@ class ArmSummary:
     first_token_ms: float | None = None
     """Medians by stage over the same single requests as p50_ms and p95_ms."""
     latency_n: int = 0
+    machine_seconds: float | None = None
+    """Mean of one question: what the own machine works on it. Waiting for a hosted model is not counted."""
+    work: Work = Work()
 
     def estimate(self, metric: str) -> Estimate | None:
         return next((e for e in self.estimates if e.metric == metric), None)
@@ -571,6 +597,81 @@ class ProbeResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tradeoff:
+    """One row of the trade-off table. `name`: a metric, a figure of time or cost, or `PROBE.FIGURE`. `unit`: `share`, `ms`, `s`,
+    `money`, or a plural noun.
+
+    `best`: the arm with the best figure. `worse`: those whose difference from it is beyond noise, by `test`; where `test` is empty
+    nothing was sampled and nothing is marked.
+    """
+
+    name: str
+    label: str
+    group: str
+    unit: str
+    higher_is_better: bool | None
+    readings: tuple[Reading, ...]
+    best: ArmName | None = None
+    worse: tuple[ArmName, ...] = ()
+    test: str = ""
+
+    def reading(self, arm: ArmName) -> Reading | None:
+        return next((r for r in self.readings if r.arm == arm), None)
+
+    def value(self, arm: ArmName) -> float | None:
+        found = self.reading(arm)
+        return found.value if found else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakEven:
+    """Questions a month above which `high` costs less than `low`, which costs less below; None: `low` is cheaper at any volume.
+
+    A 95 % interval over resampled questions; its end is None where it has none.
+    """
+
+    low: ArmName
+    high: ArmName
+    volume: float | None
+    least: float | None = None
+    most: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flip:
+    """Where one number of the config, moved alone from `now` (None: not set) past `at`, changes the choice to `arm` (None: no arm
+    can be recommended)."""
+
+    parameter: str
+    now: float | None
+    at: float
+    arm: ArmName | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wins:
+    """The share of draws in which an arm comes first: over resampled test cases, and over random weights (None: not weighed)."""
+
+    arm: ArmName
+    cases: float
+    weights: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sensitivity:
+    """How far the choice holds. `weighed`: the trade-offs that random weights were put on; `unweighed`: those left out because an
+    arm has no figure; `steady`: parameters whose moving changes nothing."""
+
+    flips: tuple[Flip, ...]
+    steady: tuple[str, ...]
+    wins: tuple[Wins, ...]
+    draws: int
+    weighed: tuple[str, ...] = ()
+    unweighed: tuple[str, ...] = ()
+    break_evens: tuple[BreakEven, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recommendation:
     """`one`: `arm` is the best. `tie`: `arm` is the cheapest of `tied`. `undecided`: `arm` is None.
 
@@ -618,6 +719,28 @@ class Fingerprints:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Traffic:
+    """What the monthly cost was reckoned with."""
+
+    questions: float
+    changes: float
+    months: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disagreement:
+    """A published finding that the measured figures contradict beyond noise."""
+
+    id: str
+    claim: str
+    paper: str
+    year: int
+    url: str
+    figure: str
+    measured: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """One `compare`, whole: what report.json holds and report.html shows. `test` gives the truth beside the answers."""
 
@@ -638,6 +761,12 @@ class Report:
     config_text: str
     agreement: Agreement | None = None
     probes: tuple[ProbeResult, ...] = ()
+    tradeoffs: tuple[Tradeoff, ...] = ()
+    sensitivity: Sensitivity | None = None
+    traffic: Traffic | None = None
+    price_notes: tuple[str, ...] = ()
+    """Where the prices that the config does not set are from."""
+    published: tuple[Disagreement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

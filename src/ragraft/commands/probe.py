@@ -35,20 +35,7 @@ def print_result(result: ProbeResult, console: Console) -> None:
         console.print(f"[dim]– {escape(line)}[/]", highlight=False)
 
 
-def print_summary(results: Sequence[ProbeResult], console: Console) -> None:
-    """The main figure of each probe, one column an arm."""
-    from rich.markup import escape
-
-    figures = [r.figures[0] for r in results if r.figures]
-    if figures:
-        console.print("Trade-offs", style="bold")
-        console.print(_table(figures, [r.probe for r in results if r.figures]))
-    for result in results:
-        if not result.figures:
-            console.print(f"[dim]{result.probe}: {escape('; '.join(result.notes))}[/]", highlight=False)
-
-
-def _table(figures: Sequence[ProbeFigure], probes: Sequence[str] = ()) -> Table:
+def _table(figures: Sequence[ProbeFigure]) -> Table:
     from rich.table import Table
 
     arms: list[ArmName] = list(dict.fromkeys(r.arm for f in figures for r in f.readings))
@@ -56,9 +43,8 @@ def _table(figures: Sequence[ProbeFigure], probes: Sequence[str] = ()) -> Table:
     table.add_column("")
     for arm in arms:
         table.add_column(arm, justify="right")
-    for number, figure in enumerate(figures):
-        head = f"{probes[number]}: {figure.label}" if probes else figure.label
-        table.add_row(head, *(_cell(figure, figure.reading(arm)) for arm in arms))
+    for figure in figures:
+        table.add_row(figure.label, *(_cell(figure, figure.reading(arm)) for arm in arms))
     return table
 
 

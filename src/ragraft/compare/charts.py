@@ -108,7 +108,7 @@ def _tradeoff(report: Report, xs: dict[ArmName, float | None], *, ident: str, na
     described = "; ".join(
         f"{p.arm}: {p.x:.3g}, {label.lower()} {p.y:.1f} ({p.low:.1f} to {p.high:.1f})" for p in points
     )
-    svg = _render(_scatter(points, axis, y_axis, log=log), ident, f"{label} against {name}", f"{axis}. {described}.")
+    svg = render(_scatter(points, axis, y_axis, log=log), ident, f"{label} against {name}", f"{axis}. {described}.")
     better = "Up" if wording.metric(metric).higher else "Down"
     note = f"{wording.count(report.comparison.n, 'test question')}; bars are 95 % intervals. {better} and to the left is better."
     return Chart(title=f"{label} against {name}", note=note, svg=svg)
@@ -226,7 +226,7 @@ def learning_curve(tuned: TunedArm) -> Chart | None:
         f"train {best.train_loss:.2f}, dev {best.dev_loss:.2f}, gap {gap:+.2f}.".replace("-", "−")
         + (" Stopped early." if a.stopped_early else "")
     )
-    svg = _render(
+    svg = render(
         _curve(tuned, best),
         f"curve-{tuned.arm.replace('+', '-')}",
         f"Learning curve of {tuned.arm}",
@@ -274,7 +274,7 @@ def _losses(p: CurvePoint) -> tuple[tuple[str, float], tuple[str, float]]:
     return ("train", p.train_loss), ("dev", p.dev_loss)
 
 
-def _render(chart: Any, ident: str, title: str, description: str) -> str:
+def render(chart: Any, ident: str, title: str, description: str, *, padding: int = 4) -> str:
     import altair as alt
     import vl_convert
 
@@ -284,7 +284,7 @@ def _render(chart: Any, ident: str, title: str, description: str) -> str:
         labelFontSize=12, titleFontSize=12.5, titleFontWeight="normal", titlePadding=10, labelPadding=5,
     )  # fmt: skip
     view = alt.ViewConfig(stroke=None)
-    drawn = chart.properties(background="transparent", padding=4).configure(axis=axis, view=view)
+    drawn = chart.properties(background="transparent", padding=padding).configure(axis=axis, view=view)
     return accessible(vl_convert.vegalite_to_svg(drawn.to_json()), ident, title, description)
 
 

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from ragraft.compare.cost import cost
 from ragraft.compare.stats import ArmScores, cluster_sums, estimate, expanded_tails, pair_tests
 from ragraft.config import Config
+from ragraft.models.load import is_remote
 from ragraft.types import (
     Answer,
     ArmName,
     ArmSummary,
     Comparison,
+    Cost,
     Estimate,
     Evaluation,
     Example,
@@ -25,6 +28,7 @@ from ragraft.types import (
     Timings,
     TruthEstimate,
     TruthPart,
+    Work,
 )
 
 _F1_DRAWS = 1000
@@ -38,9 +42,10 @@ def compare(
     build_seconds: Mapping[ArmName, float],
     config: Config,
     not_applicable: Sequence[NotApplicable],
-    gpu: bool = False,
+    work: Mapping[ArmName, Work] | None = None,
 ) -> Comparison:
-    """Compare arms on the cases of one split. `evaluations[i].cases[j]` answers `examples[j]`. `metric`: the primary one."""
+    """Compare arms on the cases of one split. `evaluations[i].cases[j]` answers `examples[j]`. `metric`: the primary one.
+    `work`: what an arm asked for besides the seconds of its build; what is not given is taken to be nothing."""
     groups = [e.group for e in examples]
     seed = config.project.seed
     scores = [ArmScores(arm=e.arm, values=tuple(c.value(metric) for c in e.cases)) for e in evaluations]
@@ -48,7 +53,9 @@ def compare(
         metric=metric,
         n=len(examples),
         clusters=len(set(groups)),
-        arms=tuple(_summary(e, examples, build_seconds[e.arm], config, gpu=gpu) for e in evaluations),
+        arms=tuple(
+            _summary(e, examples, build_seconds[e.arm], config, (work or {}).get(e.arm, Work())) for e in evaluations
+        ),
         pairs=pair_tests(metric, scores, groups, seed=seed),
         not_applicable=tuple(not_applicable),
         truths=tuple(
@@ -72,33 +79,37 @@ def _truth(
 
 
 def _summary(
-    evaluation: Evaluation, examples: Sequence[Example], build: float, config: Config, *, gpu: bool
+    evaluation: Evaluation, examples: Sequence[Example], build: float, config: Config, work: Work
 ) -> ArmSummary:
     groups = [e.group for e in examples]
     answers = [c.outcome for c in evaluation.cases if isinstance(c.outcome, Answer)]
     times = evaluation.latency
-    prompt, completion = _mean([a.prompt_tokens for a in answers]), _mean([a.completion_tokens for a in answers])
-    seconds = _mean([t.total for t in times]) if times else None
-    return ArmSummary(
+    summary = ArmSummary(
         arm=evaluation.arm,
         estimates=_estimates(evaluation, examples, groups, config),
         p50_ms=_percentile(times, 50, lambda t: t.total),
         p95_ms=_percentile(times, 95, lambda t: t.total),
         build_seconds=build,
-        prompt_tokens=prompt,
-        completion_tokens=completion,
+        prompt_tokens=_mean([a.prompt_tokens for a in answers]),
+        completion_tokens=_mean([a.completion_tokens for a in answers]),
         passages_dropped=sum(a.dropped for a in answers),
-        cost=cost(
-            build_seconds=build, seconds=seconds, prompt_tokens=prompt, completion_tokens=completion,
-            prices=config.prices, models=config.models, gpu=gpu,
-        ),
+        cost=Cost(build=0.0, per_1000=None),
         failed=evaluation.failed,
         n=len(evaluation.cases),
         retrieve_ms=_percentile(times, 50, lambda t: t.retrieve),
         generate_ms=_percentile(times, 50, lambda t: t.generate),
         first_token_ms=_percentile([t for t in times if t.first_token is not None], 50, lambda t: t.first_token or 0.0),
         latency_n=len(times),
-    )  # fmt: skip
+        machine_seconds=_mean([machine_seconds(t, evaluation.arm, config) for t in times]) if times else None,
+        work=work,
+    )
+    return replace(summary, cost=cost(summary, config))
+
+
+def machine_seconds(times: Timings, arm: ArmName, config: Config) -> float:
+    """What the own machine works on one question: not the time in which it waits for a hosted generator."""
+    waits = is_remote(config.models.generator) and config.project.task == "answer" and arm != "quote"
+    return times.total - times.generate if waits else times.total
 
 
 def _estimates(

@@ -2,27 +2,35 @@
 
 The rule, in order:
 
-1. Constraints. An arm that breaks a hard constraint is out, and so is one whose constrained figure was not measured.
+1. Constraints, over any figure of the trade-off table. An arm that breaks one is out, and so is one whose constrained figure was
+   not measured, and one that a probe's gate blocks.
 2. Statistics. The leader has the highest mean. An arm stays level with it unless the paired, Holm-adjusted test between the
    two is decisive.
    - All others decisively worse: the leader (`one`).
    - Fewer than `FEWEST_CASES` test questions; or so few groups that no outcome could be decisive after the adjustment; or the leader's lead over the cheapest level arm is more than half of what the
      split could detect, and the split could only detect a difference above `COARSE`: `undecided`, with how many more would settle it.
    - Else a `tie`.
-3. Cost. Of tied arms the cheapest per 1,000 questions; at equal cost the faster build, then the simpler arm.
+   With `[weights]`, weighted scores (`weigh`) stand in for the mean, and the bootstrap for the paired test: `one` or `tie`.
+3. Cost. Of tied arms the cheapest a month at the config's traffic; at equal cost the faster build, then the simpler arm.
 
 A tie is no proof of equality: its sentences give the interval, and so the largest difference that the data leave open.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ragraft.compare.stats import examples_needed
-from ragraft.compare.wording import difference, metric, p_value, points, value
-from ragraft.config import Config, ConstraintsSection
-from ragraft.types import ArmName, ArmSummary, Comparison, Exclusion, PairTest, Recommendation
+from ragraft.compare.cost import rates
+from ragraft.compare.limits import broken, limits
+from ragraft.compare.resample import Draws
+from ragraft.compare.rows import rows
+from ragraft.compare.stats import examples_needed, holm
+from ragraft.compare.weigh import Weighed, differs, weigh
+from ragraft.compare.wording import amount, difference, metric, p_value, points, value
+from ragraft.config import Config
+from ragraft.types import ArmName, ArmSummary, Comparison, Exclusion, PairTest, ProbeResult, Recommendation, Tradeoff
 
 FEWEST_CASES = 20
 """Test questions below which nothing is concluded."""
@@ -33,17 +41,26 @@ FEW_CLUSTERS = 10
 """Groups below which cluster intervals are known to be unreliable (Cameron, Gelbach and Miller 2008)."""
 POOR = 0.3
 """A leader whose interval ends below this is named, but with a warning."""
-CITED_SHARE = 0.95
-"""Share of an arm's answers that must cite a passage for `must_cite` to hold."""
 
 SIMPLICITY: tuple[ArmName, ...] = ("quote", "base", "rag", "tuned", "tuned+rag", "raft")
 
 
-def recommend(comparison: Comparison, config: Config) -> Recommendation:
-    """The recommendation. Raises nothing: an empty comparison is `undecided`."""
-    excluded = tuple(e for s in comparison.arms for e in _broken(s, config.constraints, config.prices.currency))
+def recommend(
+    comparison: Comparison, config: Config, probes: Sequence[ProbeResult] = (), draws: Draws | None = None
+) -> Recommendation:
+    """The recommendation. Raises nothing: an empty comparison is `undecided`. `draws`: what weighted scores are compared by."""
+    table = rows(comparison, probes)
+    excluded = (*_ruled_out(comparison, table, config), *(b for p in probes for b in p.blocks))
     out = {e.arm for e in excluded}
     scored = [s for s in comparison.arms if s.arm not in out and _mean(s, comparison.metric) is not None]
+    if scored and any(config.weights.values()):
+        weighed = weigh(comparison, table, [s.arm for s in scored], config, draws)
+        found = _weighed_outcome(comparison, scored, weighed, config)
+        return replace(
+            found,
+            excluded=(*excluded, *weighed.left_out),
+            caveats=(*_caveats(comparison, None), *_unpriced(comparison, config)),
+        )
     if not scored:
         return Recommendation(
             outcome="undecided", arm=None, excluded=excluded,
@@ -52,8 +69,51 @@ def recommend(comparison: Comparison, config: Config) -> Recommendation:
             caveats=_caveats(comparison, None),
         )  # fmt: skip
     contest = _contest(comparison, scored)
-    found = _outcome(contest)
-    return replace(found, excluded=excluded, caveats=_caveats(comparison, contest.leader))
+    found = _outcome(contest, config)
+    caveats = (*_caveats(comparison, contest.leader), *_unpriced(comparison, config))
+    return replace(found, excluded=excluded, caveats=caveats)
+
+
+def _ruled_out(comparison: Comparison, table: Sequence[Tradeoff], config: Config) -> tuple[Exclusion, ...]:
+    set_by = limits(config)
+    return tuple(e for s in comparison.arms for x in set_by if (e := broken(x, table, s.arm, config.prices.currency)))
+
+
+def _weighed_outcome(
+    comparison: Comparison, scored: Sequence[ArmSummary], weighed: Weighed, config: Config
+) -> Recommendation:
+    """By weighted scores: the leader, and level with it every arm from which its score does not differ beyond noise."""
+    if not weighed.arms:
+        return Recommendation(
+            outcome="undecided", arm=None, headline="No arm can be recommended: none has every figure that is weighed.",
+            reasons=("Take a weight away, or add the probe that measures it.",),
+        )  # fmt: skip
+    field = sorted((s for s in scored if s.arm in weighed.arms), key=lambda s: (-weighed.score(s.arm), _price(s)))
+    leader = field[0]
+    pairs: list[tuple[ArmName, ArmName]] = [(a.arm, b.arm) for i, a in enumerate(field) for b in field[i + 1 :]]
+    adjusted = dict(zip(pairs, holm([differs(weighed, a, b) for a, b in pairs]), strict=True))
+    level = [s for s in field if s is leader or adjusted[leader.arm, s.arm] >= LEVEL_OF_DECISION]
+    cheapest = min(level, key=_price)
+    names: tuple[ArmName, ...] = tuple(s.arm for s in level)
+    weights = ", ".join(f"{name} {weight:g}" for name, weight in config.weights.items())
+    reasons = (
+        "Weighted scores: " + ", ".join(f"`{s.arm}` {weighed.score(s.arm):.3f}" for s in field) + f" (weights: {weights}).",
+        *(f"`{s.arm}` is behind by {weighed.score(leader.arm) - weighed.score(s.arm):.3f} (adjusted p {p_value(adjusted[leader.arm, s.arm])})." for s in field if s not in level),
+    )  # fmt: skip
+    if comparison.n < FEWEST_CASES:
+        headline = f"Not enough evidence: {comparison.n} test questions are too few to conclude anything."
+        needed = FEWEST_CASES - comparison.n
+        return Recommendation(
+            outcome="undecided", arm=None, tied=names, headline=headline, reasons=reasons, examples_needed=needed
+        )
+    if len(level) == 1:
+        return Recommendation(outcome="one", arm=leader.arm, headline=f"Use `{leader.arm}`.", reasons=reasons)
+    others = _list([s.arm for s in level if s is not cheapest])
+    headline = (
+        f"No decisive difference by the weights: use `{cheapest.arm}`, the cheapest of the tied arms (with {others})."
+    )
+    reasons = (*reasons, _cost_sentence(cheapest, leader, config))
+    return Recommendation(outcome="tie", arm=cheapest.arm, tied=names, headline=headline, reasons=reasons)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +135,7 @@ def _contest(comparison: Comparison, scored: Sequence[ArmSummary]) -> _Contest:
     )
 
 
-def _outcome(contest: _Contest) -> Recommendation:
+def _outcome(contest: _Contest, config: Config) -> Recommendation:
     comparison, leader, cheapest = contest.comparison, contest.leader, contest.cheapest
     gap = _between(comparison, leader.arm, cheapest.arm)
     needed = examples_needed(gap.difference, gap.detectable, gap.n) if gap else None
@@ -119,7 +179,7 @@ def _outcome(contest: _Contest) -> Recommendation:
     return Recommendation(
         outcome="tie", arm=cheapest.arm, tied=_names(contest), examples_needed=needed,
         headline=f"No decisive difference: use `{cheapest.arm}`, the cheapest of the tied arms (with {others}).",
-        reasons=(_standing(contest), *_gap_sentence(gap), _cost_sentence(contest), *_lead_sentences(contest)),
+        reasons=(_standing(contest), *_gap_sentence(gap), _cost_sentence(cheapest, leader, config), *_lead_sentences(contest)),
     )  # fmt: skip
 
 
@@ -128,51 +188,6 @@ def _powerless(comparison: Comparison) -> bool:
     number of pairs that Holm adjusts for."""
     flips = [t for t in comparison.pairs if t.test == "permutation"]
     return bool(flips) and all(2.0 ** (1 - t.clusters) * len(comparison.pairs) >= LEVEL_OF_DECISION for t in flips)
-
-
-# --- constraints -------------------------------------------------------------------------------------------------------
-
-
-def _broken(s: ArmSummary, limits: ConstraintsSection, currency: str) -> list[Exclusion]:
-    checks = (
-        _share(s, "must_cite", "cited", CITED_SHARE if limits.must_cite else None, least=True, what="answers that cite a passage"),
-        _share(s, "min_grounding", "grounding", limits.min_grounding, least=True, what="supported sentences"),
-        _share(s, "max_false_refusal", "false_refusal", limits.max_false_refusal, least=False, what="answerable questions refused"),
-        _most(s, "max_p95_ms", s.p95_ms, limits.max_p95_ms, "95 % of requests took up to {:,.0f} ms, the limit is {:,.0f} ms"),
-        _most(s, "max_build_minutes", s.build_seconds / 60, limits.max_build_minutes, "it took {:.1f} minutes to build, the limit is {:.1f}"),
-        _most(
-            s, "max_cost_per_1000", s.cost.per_1000, limits.max_cost_per_1000,
-            "1,000 questions cost {:.4g} " + currency + ", the limit is {:.4g} " + currency,
-        ),
-    )  # fmt: skip
-    return [e for e in checks if e is not None]
-
-
-def _share(
-    s: ArmSummary, constraint: str, metric: str, limit: float | None, *, least: bool, what: str
-) -> Exclusion | None:
-    if limit is None:
-        return None
-    e = s.estimate(metric)
-    if e is None or e.mean is None:
-        return _out(s.arm, constraint, "it could not be measured on this arm")
-    if e.mean >= limit if least else e.mean <= limit:
-        return None
-    return _out(
-        s.arm, constraint, f"{what}: {e.mean:.0%} of {e.n}, {'at least' if least else 'at most'} {limit:.0%} is asked"
-    )
-
-
-def _most(s: ArmSummary, constraint: str, value: float | None, limit: float | None, text: str) -> Exclusion | None:
-    if limit is None or (value is not None and value <= limit):
-        return None
-    return _out(
-        s.arm, constraint, "it could not be measured on this arm" if value is None else text.format(value, limit)
-    )
-
-
-def _out(arm: ArmName, constraint: str, why: str) -> Exclusion:
-    return Exclusion(arm=arm, constraint=constraint, sentence=f"`{arm}` is ruled out by `{constraint}`: {why}.")
 
 
 # --- sentences ---------------------------------------------------------------------------------------------------------
@@ -220,13 +235,25 @@ def _range(t: PairTest) -> str:
     return f"{difference(t.metric, t.low)} to {difference(t.metric, t.high)}"
 
 
-def _cost_sentence(contest: _Contest) -> str:
-    cheap, lead = contest.cheapest, contest.leader
+def _cost_sentence(cheap: ArmSummary, lead: ArmSummary, config: Config) -> str:
+    traffic, currency = config.traffic, config.prices.currency
+    basis = f"{traffic.questions_per_month:,.0f} questions and {traffic.changes_per_month:,.0f} changed documents"
+    if cheap.cost.monthly is None:
+        return f"What `{cheap.arm}` costs is not known in full; it is the simplest of the tied arms."
+    month = f"{amount(cheap.cost.monthly, 'money', currency)} a month at {basis}"
     if cheap is lead:
-        return f"`{cheap.arm}` is also the cheapest of the tied arms: {cheap.cost.per_1000:.4g} per 1,000 questions, {cheap.build_seconds:.0f} s to build."
+        return f"`{cheap.arm}` is also the cheapest of the tied arms: {month}, {cheap.build_seconds:.0f} s to build."
+    other = f"{amount(lead.cost.monthly, 'money', currency)} and {lead.build_seconds:.0f} s"
+    return f"`{cheap.arm}` costs {month}, and {cheap.build_seconds:.0f} s to build; `{lead.arm}` {other}."
+
+
+def _unpriced(comparison: Comparison, config: Config) -> tuple[str, ...]:
+    """Where a hosted model has no price."""
+    missing: list[ArmName] = [s.arm for s in comparison.arms if rates(s, config) is None]
+    if not missing:
+        return ()
     return (
-        f"`{cheap.arm}` costs {cheap.cost.per_1000:.4g} per 1,000 questions and {cheap.build_seconds:.0f} s to build; "
-        f"`{lead.arm}` {lead.cost.per_1000:.4g} and {lead.build_seconds:.0f} s."
+        f"`{config.models.generator}` has no price in the table: what {_list(missing)} cost is not known; set `tokens_in` and `tokens_out` in [prices], to 0 where the endpoint is your own.",
     )
 
 
@@ -301,7 +328,8 @@ def _mean(s: ArmSummary, metric: str) -> float | None:
 
 
 def _price(s: ArmSummary) -> tuple[float, float, int]:
-    return s.cost.per_1000, s.build_seconds, SIMPLICITY.index(s.arm)
+    """A month's cost, where it is known; then the build; then simplicity."""
+    return math.inf if s.cost.monthly is None else s.cost.monthly, s.build_seconds, SIMPLICITY.index(s.arm)
 
 
 def _names(contest: _Contest) -> tuple[ArmName, ...]:

@@ -11,8 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ragraft.compare import cases, charts, pairs, view, wording
-from ragraft.types import ArmName, Failure, Report
+from ragraft.compare import cases, charts, costcharts, holding, pairs, tradeview, view, wording
+from ragraft.types import ArmName, Failure, ProbeResult, Report
 from ragraft.workspace import to_json, write_atomic
 
 if TYPE_CHECKING:
@@ -41,6 +41,23 @@ class Page:
     retrieval: tuple[view.RetrievalRow, ...]
     questions: cases.Questions
     failures: tuple[FailedCase, ...]
+    groups: tuple[tradeview.TradeGroup, ...]
+    cost_charts: tuple[charts.Chart, ...]
+    holding_charts: tuple[charts.Chart, ...]
+    evens: tuple[str, ...]
+    flips: tuple[str, ...]
+    steady: str
+    wins: str
+    unweighed: str
+    probes: tuple[ProbePage, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbePage:
+    """One probe with the rows of its own table."""
+
+    result: ProbeResult
+    groups: tuple[tradeview.TradeGroup, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +115,7 @@ def _page(report: Report) -> Page:
         full=view.full_rows(report),
         pairs=pairs.pair_rows(report),
         ticks=pairs.pair_ticks(report),
-        tradeoffs=tuple(c for c in drawn if c),
+        tradeoffs=_there(*drawn),
         curves=tuple(c for t in report.tuned if (c := charts.learning_curve(t))),
         truth_heads=view.truth_heads(report),
         truths=view.truth_rows(report),
@@ -106,7 +123,25 @@ def _page(report: Report) -> Page:
         retrieval=view.retrieval_rows(report),
         questions=cases.questions(report),
         failures=failed_cases(report),
+        groups=tradeview.groups(report),
+        cost_charts=_there(costcharts.against_questions(report), costcharts.against_changes(report)),
+        holding_charts=_there(costcharts.flips(report), costcharts.wins(report)),
+        evens=tuple(holding.even_sentence(e) for e in holding.evens(report)),
+        flips=holding.flip_sentences(report),
+        steady=holding.steady_sentence(report),
+        wins=holding.wins_sentence(report),
+        unweighed=holding.unweighed_sentence(report),
+        probes=tuple(_probe_page(report, p) for p in report.probes),
     )
+
+
+def _there(*drawn: charts.Chart | None) -> tuple[charts.Chart, ...]:
+    return tuple(c for c in drawn if c)
+
+
+def _probe_page(report: Report, result: ProbeResult) -> ProbePage:
+    rows = tradeview.probe_rows(report, result.probe)
+    return ProbePage(result=result, groups=(tradeview.TradeGroup(title="", rows=rows),) if rows else ())
 
 
 def failed_cases(report: Report) -> tuple[FailedCase, ...]:

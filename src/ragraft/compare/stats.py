@@ -201,9 +201,9 @@ def _pair_test(metric: str, a: ArmScores, b: ArmScores, groups: Sequence[str], s
         return None
     x, y = np.array([c[0] for c in common]), np.array([c[1] for c in common])
     g, d = [c[2] for c in common], x - y
-    single = len(set(g)) == len(g) and bool(np.all(np.isin(x, (0, 1))) and np.all(np.isin(y, (0, 1))))
+    single = _yes_no(x, y, g)
     test: Literal["mcnemar", "permutation"] = "mcnemar" if single else "permutation"
-    p = mcnemar_p(x, y) if single else permutation_p(d, g, seed=seed)
+    p = paired_p(x, y, g, seed=seed)
     interval, found = bootstrap(d, g, seed=seed), detectable(d, g)
     if not np.any(d):
         interval = Interval(low=-found, high=found)
@@ -211,3 +211,13 @@ def _pair_test(metric: str, a: ArmScores, b: ArmScores, groups: Sequence[str], s
         a=a.arm, b=b.arm, metric=metric, n=len(common), clusters=len(set(g)), difference=float(d.mean()), low=interval.low,
         high=interval.high, p=p, p_adjusted=p, test=test, detectable=found,
     )  # fmt: skip
+
+
+def paired_p(x: NDArray[np.float64], y: NDArray[np.float64], groups: Sequence[str], *, seed: int) -> float:
+    """Two-sided p of two arms' scores on the same cases: McNemar where every case is a yes or no of its own group, else
+    permutation within groups."""
+    return mcnemar_p(x, y) if _yes_no(x, y, groups) else permutation_p(x - y, groups, seed=seed)
+
+
+def _yes_no(x: NDArray[np.float64], y: NDArray[np.float64], groups: Sequence[str]) -> bool:
+    return len(set(groups)) == len(groups) and bool(np.all(np.isin(x, (0, 1))) and np.all(np.isin(y, (0, 1))))

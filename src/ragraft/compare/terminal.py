@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ragraft.compare import view, wording
+from ragraft.compare import holding, tradeview, view, wording
 from ragraft.compare.pairs import Bar
 from ragraft.types import ArmSummary, Report
 
@@ -30,6 +30,7 @@ HEADS = {
 }
 HIDDEN = ("token_f1", "support", "cited")
 """Left to the HTML report, which has the room."""
+SIGNS = {"": "", "best": "green", "worse": "red"}
 STYLES = {"one": "green", "tie": "blue", "undecided": "yellow"}
 TITLES = {"one": "Recommended", "tie": "A tie: the cheapest of the tied arms", "undecided": "Not enough evidence"}
 
@@ -49,11 +50,15 @@ def print_report(report: Report, console: Console, path: Path | None = None) -> 
     if rows := view.truth_rows(report):
         console.print(truth_table(rows, view.truth_heads(report), wording.metric(c.metric).short.lower()))
         console.print()
-    console.print(cost_table(report, wide=console.width >= WIDE))
+    console.print(tradeoff_table(report) if report.tradeoffs else cost_table(report, wide=console.width >= WIDE))
     console.print()
     for absent in c.not_applicable:
         console.print(_words(f"{absent.arm} is not compared: {absent.reason}", "dim"))
-    if any(view.mark(report, s.arm) for s in c.arms):
+    if any(r.worse for r in report.tradeoffs):
+        console.print(
+            Text("▼ differs beyond noise from ▲, the best of its row; money in " + report.currency, style="dim")
+        )
+    elif any(view.mark(report, s.arm) for s in c.arms):
         console.print(Text(f"▲▼ decisive difference from {chosen} (Holm-adjusted p < 0.05)", style="dim"))
     console.print()
     console.print(recommendation_panel(report))
@@ -111,6 +116,30 @@ def cost_table(report: Report, *, wide: bool) -> Table:
     return table
 
 
+def tradeoff_table(report: Report) -> Table:
+    """One row a trade-off, one column an arm; a mark only where the difference is beyond noise. `n`: the fewest and the most."""
+    from rich.text import Text
+
+    table = _table()
+    table.add_column("trade-off", overflow="fold")
+    for s in report.comparison.arms:
+        chosen = s.arm == report.recommendation.arm
+        table.add_column(s.arm, justify="right", no_wrap=True, header_style="bold" if chosen else "dim")
+    table.add_column("n", justify="right", no_wrap=True)
+    for row in tradeview.main_rows(report):
+        found = row.name.partition(".")
+        label = f"{found[0]}: {row.label[0].lower()}{row.label[1:]}" if found[1] else row.label
+        cells = [
+            Text(f"{tradeview.GLYPHS[c.sign]}{c.text.replace(wording.NBSP, '')}", style=SIGNS[c.sign])
+            for c in row.cells
+        ]
+        counts = sorted({int(c.note[2:]) for c in row.cells if c.note})
+        table.add_row(
+            label, *cells, "–".join(str(n) for n in dict.fromkeys((*counts[:1], *counts[-1:]))) or wording.DASH
+        )
+    return table
+
+
 def _table(*, wide: bool = False) -> Table:
     from rich import box
     from rich.table import Table
@@ -160,6 +189,7 @@ def recommendation_panel(report: Report) -> RenderableType:
     blocks = (
         ("", advice.reasons),
         ("Ruled out by a constraint", tuple(e.sentence for e in advice.excluded)),
+        ("How far this holds", holding.brief(report)),
         ("What these figures do not show", view.open_questions(report)),
         ("Keep in mind", advice.caveats),
     )

@@ -217,8 +217,26 @@ def seconds(number: float) -> str:
     return f"{number:.0f}{NBSP}s" if number >= 10 else f"{number:.1f}{NBSP}s"
 
 
-def money(number: float) -> str:
+def amount(number: float | None, unit: str, currency: str = "") -> str:
+    """A figure of the trade-off table in its unit; with a currency where one is given."""
+    if number is None:
+        return DASH
+    if unit == "share":
+        text = f"{100 * number:.1f}"
+        return f"{text.removesuffix('.0')}{NBSP}%"
+    if unit == "ms":
+        return milliseconds(number)
+    if unit == "s":
+        return seconds(number)
+    if unit == "money":
+        return money(number) + (f"{NBSP}{currency}" if currency else "")
+    return f"{number:,.3g}"
+
+
+def money(number: float | None) -> str:
     """Three significant figures below 1, cents above."""
+    if number is None:
+        return DASH
     return f"{number:,.2f}" if number >= 1 or number == 0 else f"{number:.3g}" if number >= 1e-4 else f"{number:.1e}"
 
 
