@@ -44,6 +44,12 @@ def test_one_that_queues_is_caught_and_the_other_is_not(result: ProbeResult) -> 
     assert (value(result, "rate_16", "base") or 0) > 2 * (value(result, "rate_16", "tuned") or 0)
 
 
+def test_the_stages_are_told_apart(result: ProbeResult) -> None:
+    assert value(result, "retrieve_16", "base") == 0.0, "it searches nothing"
+    assert value(result, "generate_1", "base") == pytest.approx(0.001), "as the generator says"
+    assert value(result, "first_token_1", "base") is None, "it does not say"
+
+
 def test_a_gap_between_the_curves_is_seen(tmp_path) -> None:  # type: ignore[no-untyped-def]
     from dataclasses import replace
 

@@ -34,4 +34,5 @@ def test_variants() -> None:
     made = {name: vary("How long are refunds kept, Ada?", random.Random(1)) for name, vary in VARIANTS.items()}
     assert made["typos"] != "How long are refunds kept, Ada?"
     assert sorted(made["typos"]) == sorted("How long are refunds kept, Ada?")
+    assert made["reworded"] == "What length of time are refunds kept, Ada?"
     assert made["careless"] == "how long are refunds kept ada"

@@ -49,17 +49,46 @@ def _wordy(question: str, rng: random.Random) -> str:
     return f"{head}{question} Thanks in advance!"
 
 
+_OTHERWISE = tuple(
+    (re.compile(rf"\b{old}\b", re.IGNORECASE), new)
+    for old, new in (
+        (r"how (?:do|can) (?:I|we|you)", "what is the way to"),
+        (r"(?:can|may|could) (?:I|we|you)", "is it possible to"),
+        (r"what(?:'s| is) the", "please tell me the"),
+        ("how many", "what number of"),
+        ("how much", "what amount"),
+        ("how long", "what length of time"),
+        ("how often", "with what frequency"),
+        (r"where(?= (?:is|are|do|does|can)\b)", "in which place"),
+        (r"when(?= (?:is|are|do|does|did|can|will)\b)", "at which time"),
+        ("who can", "which person can"),
+        ("why", "for what reason"),
+        ("is there", "do you have"),
+        (r"do I (?:need|have) to", "am I obliged to"),
+    )
+)
+
+
+def _reworded(question: str, rng: random.Random) -> str:
+    """Other words for how the question is put; what it asks about keeps its name."""
+    for old, new in _OTHERWISE:
+        question = old.sub(new, question, count=1)
+    return question[:1].upper() + question[1:]
+
+
 VARIANTS: dict[str, Callable[[str, random.Random], str]] = {
     "typos": _typos,
     "capitals": _capitals,
     "careless": _careless,
     "wordy": _wordy,
+    "reworded": _reworded,
 }
 LABELS = {
     "typos": "right answers lost by typing errors",
     "capitals": "lost when written in capitals",
     "careless": "lost without capitals and punctuation",
     "wordy": "lost among polite words",
+    "reworded": "lost when put in other words",
 }
 
 
@@ -72,8 +101,9 @@ def run(bench: Bench, folder: Path) -> ProbeResult:
         hits = [p.example for p in plain if right(bench, p)]
         for name, vary in VARIANTS.items():
             words = partial(_varied, vary, bench.seed)
-            again[name][arm] = put(bench, system, hits, label=f"{name} {arm}", words=words)
-    empty = "it answered none of them right as they are"
+            other = [e for e in hits if words(e) != e.question]
+            again[name][arm] = put(bench, system, other, label=f"{name} {arm}", words=words)
+    empty = "it answered none of those that can be varied so right as they are"
     return ProbeResult(
         probe="robustness",
         title=PROBE.title,
@@ -105,9 +135,10 @@ PROBE = Probe(
     name="robustness",
     title="Does it still answer when a question is badly typed or put in other words?",
     needs="test questions with must_include facts, or labels",
-    does="asks those that an arm answers right once more with typing errors, in capitals, without punctuation, and among polite words",
+    does="asks those that an arm answers right once more with typing errors, in capitals, without punctuation, among polite words and in other words",
     reports="the share of right answers lost, by kind",
     cannot=("The variants are made by rule, in English; they are no paraphrases by people.",),
     run=run,
     tasks=("answer", "classify"),
+    version=2,
 )
