@@ -115,7 +115,10 @@ def _cases(bench: Bench, retriever: Retriever, examples: Sequence[Example]) -> t
         own = [c for d in example.documents for c in chunks.get(d, ()) if all(holds(c.text, f) for f in facts)]
         others = [p for p in passages if not any(holds(p.text, f) for f in facts)][: size - 1]
         if own and len(others) == size - 1:
-            cases.append(Case(example=example, gold=Passage(chunk=own[0], rank=1, score=0.0), others=tuple(others)))
+            hit = next((p for p in passages if p.chunk.id in {c.id for c in own}), None)
+            # `quote` weighs scores: a passage that the search did not find gets the best one's.
+            gold = hit or Passage(chunk=own[0], rank=1, score=passages[0].score)
+            cases.append(Case(example=example, gold=gold, others=tuple(others)))
     return tuple(cases)
 
 
