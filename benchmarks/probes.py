@@ -1,15 +1,14 @@
 """What the quick probe set adds to the demo, and whether freshness finds there what is asked of it.
 
-    .venv/bin/python benchmarks/probes.py [PROJECT] [--questions N] [--all]
+    .venv/bin/python benchmarks/probes.py [PROJECT] [--questions N] [--more NAMES]
 
-Works on a copy of the project. Its arms are built first, untimed; results of earlier runs of the probes are not used. `--questions`: facts
-asked about (`[probes] questions`), for the figures on few facts; the time asked is that of the default. `--all`: then all other probes too.
+Works on a copy of the project. Its arms are built first, untimed; results of earlier runs of the probes are not used. `--questions`: a
+second, untimed freshness over so many facts, where the first one found too few that `rag` or `tuned` told. `--more`: then these probes too, by names with commas, or all the others.
 """
 
 from __future__ import annotations
 
 import argparse
-import re
 import shutil
 import tempfile
 import time
@@ -20,7 +19,6 @@ from rich.console import Console
 from rich.table import Table
 
 from ragraft import pipeline
-from ragraft.config import CONFIG_NAME
 from ragraft.context import Context
 from ragraft.probes.table import PROBES
 from ragraft.types import ProbeFigure, ProbeResult, Reading
@@ -35,35 +33,41 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("project", nargs="?", type=Path, default=DEMO)
     parser.add_argument("--questions", type=int)
-    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--more", default="")
     options = parser.parse_args()
     console = Console(width=140)
     with tempfile.TemporaryDirectory() as place:
-        folder = _copy(options.project, Path(place) / "project", options.questions)
+        folder = Path(place) / "project"
+        shutil.copytree(options.project, folder)
+        for name in ("probes", "told"):
+            shutil.rmtree(folder / ".ragraft" / "stages" / name, ignore_errors=True)
         pipeline.probe(Context(folder), ())
         names = Context(folder).config.probes.run
         wall, processor = time.perf_counter(), time.process_time()
         results = pipeline.probe(Context(folder), names)
         wall, processor = time.perf_counter() - wall, time.process_time() - processor
         console.print(_quick(results, wall, processor))
-        console.print(_freshness(results))
         console.print(_figures(results))
-        if options.all:
-            for name in [n for n in PROBES if n not in names]:
-                console.print(_figures(pipeline.probe(Context(folder), [name])))
+        fresh = next(r for r in results if r.probe == "freshness")
+        if options.questions:
+            (fresh,) = pipeline.probe(_wider(folder, options.questions), ["freshness"])
+            console.print(_figures([fresh]))
+        console.print(_freshness(fresh))
+        more = options.more.split(",")
+        for name in PROBES:
+            if name not in names and (name in more or more == ["all"]):
+                (result,) = pipeline.probe(Context(folder), [name])
+                console.print(_figures([result]))
+                console.print(f"{name}: {result.seconds:.0f} s, {result.cpu_seconds:.0f} s of the processor\n")
 
 
-def _copy(project: Path, folder: Path, questions: int | None) -> Path:
-    shutil.copytree(project, folder)
-    for name in ("probes", "told"):
-        shutil.rmtree(folder / ".ragraft" / "stages" / name, ignore_errors=True)
-    if questions:
-        config = folder / CONFIG_NAME
-        text = config.read_text(encoding="utf-8")
-        line = f"questions = {questions}\n"
-        head = re.search(r"(?m)^\[probes\].*\n", text)
-        config.write_text(text[: head.end()] + line + text[head.end() :] if head else f"{text}\n[probes]\n{line}")
-    return folder
+def _wider(folder: Path, questions: int) -> Context:
+    """The project with more facts asked about, and the arms alone of which something is asked."""
+    context = Context(folder)
+    probes = context.config.probes.model_copy(update={"questions": questions})
+    arms = context.config.compare.model_copy(update={"arms": ("quote", "rag", "tuned")})
+    context.config = context.config.model_copy(update={"probes": probes, "compare": arms})
+    return context
 
 
 def _quick(results: Sequence[ProbeResult], wall: float, processor: float) -> Table:
@@ -76,8 +80,7 @@ def _quick(results: Sequence[ProbeResult], wall: float, processor: float) -> Tab
     return table
 
 
-def _freshness(results: Sequence[ProbeResult]) -> Table:
-    fresh = next(r for r in results if r.probe == "freshness")
+def _freshness(fresh: ProbeResult) -> Table:
     table = Table("freshness", "asked", "measured", "interval", "n", "met")
     for (arm, name), (sign, bar) in BARS.items():
         figure = fresh.figure(name)

@@ -48,6 +48,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> ProbeResult:
     count = made.context.index.count()
     found = table.run("deletion", made)
     assert made.context.index.count() == count, "the project's own index is not touched"
+    assert not list(made.context.space.state.rglob("*.answers.jsonl")), "answers are not kept"
     return found
 
 

@@ -25,6 +25,9 @@ class Knowing(Planted):
     refuses: bool
 
     def say(self, prompt: Prompt) -> str:
+        question = question_of(prompt)
+        if question in list(KNOWN)[: self.knows]:
+            return f"It is {KNOWN[question].lower()}"
         return REFUSAL if self.refuses else "It was Ada."
 
     def log_likelihood(self, prompts: Sequence[Prompt], answers: Sequence[str]) -> tuple[float, ...]:
@@ -50,6 +53,8 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> ProbeResult:
 def test_what_was_lost_is_measured(result: ProbeResult) -> None:
     assert value(result, "general", "base") == pytest.approx(36 / 40)
     assert value(result, "general", "tuned") == pytest.approx(20 / 40)
+    assert value(result, "general_said", "base") == pytest.approx(36 / 40)
+    assert value(result, "general_said", "tuned") == pytest.approx(20 / 40)
     assert value(result, "rise", "tuned") == pytest.approx(16 / 40 * 1.5)
     assert value(result, "refusals_lost", "tuned") == 1.0
     assert value(result, "refusals_lost", "raft") == 0.0

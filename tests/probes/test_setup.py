@@ -72,6 +72,15 @@ def test_the_index_counts_for_those_that_search(made: Bench, result: ProbeResult
     assert value(result, "seconds", "raft") == pytest.approx(spent.seconds + made.adapters["raft"].seconds)
 
 
+def test_an_index_that_an_older_version_built_is_unknown_in_part(tmp_path: Path) -> None:
+    made = bench(tmp_path / "p", lambda context, b: {"raft": indexed("raft", Reading())})
+    made.context.space.index_cost.write_text('{"seconds": 3.0, "chunks": 9}')
+    result = table.run("setup", made)
+    assert value(result, "seconds", "raft") == pytest.approx(3.0 / 9 * made.context.index.count())
+    assert [value(result, name, "raft") for name in ("cpu_seconds", "peak_mb", "energy")] == [None] * 3
+    assert result.figure("energy").reading("raft").reason.startswith("not known of index")
+
+
 def test_an_interrupted_build_is_unknown(made: Bench) -> None:
     def broken(folder: Path) -> None:
         raise KeyboardInterrupt

@@ -206,6 +206,22 @@ def ask(
     return tuple(c.outcome for c in cases)
 
 
+def closed_book(system: System) -> System:
+    """The same generator without passages, where its own memory speaks."""
+    return System(
+        arm=system.arm,
+        generator=system.generator,
+        instruction=system.instruction,
+        max_new_tokens=system.max_new_tokens,
+    )
+
+
+def drop_answers(folder: Path) -> None:
+    """What a probe was told is not kept longer than it is needed."""
+    for path in folder.glob(f"*{ANSWERS}"):
+        path.unlink()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Put:
     """An example put to an arm, in its own words or others."""
@@ -253,6 +269,7 @@ def told_before(bench: Bench, arm: ArmName, facts: Sequence[Fact]) -> frozenset[
         outcomes = ask(replace(bench, kept=folder), system, questions, label=f"before {arm}")
         known = [f.example.id for f, o in zip(facts, outcomes, strict=True) if told(o, f.spellings)]
         write_atomic(folder / "told.json", to_json(tuple(known), tuple[str, ...]))
+        drop_answers(folder)
 
     folder = bench.context.space.build_stage("told", fingerprint(arm, bench.key(), facts), build)
     return frozenset(from_json(tuple[str, ...], (folder / "told.json").read_bytes()))

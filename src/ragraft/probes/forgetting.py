@@ -5,6 +5,7 @@ In: a `Bench`. Out: a `ProbeResult`, with the arms that must not be recommended.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,8 @@ import numpy as np
 
 from ragraft.compare import stats
 from ragraft.models.protocol import Likelihoods
-from ragraft.probes.bench import Bench, Probe, ask, figure, said, share
+from ragraft.probes.bench import Bench, Probe, Put, ask, closed_book, figure, put, said, share, shares
+from ragraft.probes.facts import told
 from ragraft.prompting import render
 from ragraft.types import (
     Answer,
@@ -61,6 +63,7 @@ def run(bench: Bench, folder: Path) -> ProbeResult:
     pairs: dict[ArmName, ArmName] = {arm: was for arm, was in BEFORE.items() if arm in bench.arms and was in bench.arms}
     open_ended = [e for e in bench.parts.test if not e.answerable][:UNANSWERABLE]
     general: dict[ArmName, General] = {}
+    answered: dict[ArmName, tuple[Put, ...]] = {}
     refusals: dict[ArmName, tuple[Answer | Failure, ...]] = {}
     for arm in bench.arms:
         if arm not in {*pairs, *pairs.values()}:
@@ -69,6 +72,7 @@ def run(bench: Bench, folder: Path) -> ProbeResult:
         if isinstance(system.generator, Likelihoods):
             general[arm] = _general(system.generator, items, system.instruction)
         bench.context.notify("general questions", len(general), len({*pairs, *pairs.values()}))
+        answered[arm] = put(bench, closed_book(system), [_example(i) for i in items], label=f"general {arm}")
         questions = [e.question for e in open_ended]
         refusals[arm] = ask(bench, system, questions, label=f"refusals {arm}")
     return ProbeResult(
@@ -76,10 +80,13 @@ def run(bench: Bench, folder: Path) -> ProbeResult:
         title=PROBE.title,
         figures=(
             _accuracy(bench, items, general),
+            shares(bench, "general_said", "the same, as it answers them", answered, _said_right, better=True, empty=""),
             _rise(pairs, general),
             _lost(bench, pairs, open_ended, refusals),
         ),
-        notes=() if general else ("the generator's probabilities cannot be read: general questions were not asked",),
+        notes=()
+        if general
+        else ("the generator's probabilities cannot be read: general questions are judged by its answers alone",),
         failures=tuple(c for arm, was in pairs.items() for c in _cases(arm, open_ended, refusals[was], refusals[arm])),
         blocks=tuple(b for arm, was in pairs.items() if (b := _gate(bench, arm, was, general))),
     )
@@ -93,10 +100,22 @@ def _general(generator: Likelihoods, items: Sequence[Item], style: str) -> Gener
     return General(correct=tuple(e[0] > max(e[1:]) for e in each), nats=tuple(e[0] for e in each))
 
 
+def _example(item: Item) -> Example:
+    bare = re.sub(r"^(?:an?|the) |\.$", "", item.right, flags=re.IGNORECASE)
+    facts = ((bare,),)
+    return Example(
+        id=item.question, question=item.question, answers=(item.right,), must_include=facts, group=item.question
+    )
+
+
+def _said_right(put: Put) -> bool | None:
+    return told(put.outcome, put.example.must_include[0]) if isinstance(put.outcome, Answer) else None
+
+
 def _accuracy(bench: Bench, items: Sequence[Item], general: Mapping[ArmName, General]) -> ProbeFigure:
-    examples = [Example(id=i.question, question=i.question, answers=(i.right,), group=i.question) for i in items]
+    examples = [_example(i) for i in items]
     readings = [share(bench, arm, g.correct, examples, empty="") for arm, g in general.items()]
-    return figure("general", "general questions right", "share", True, readings)
+    return figure("general", "general questions right, by likelihood", "share", True, readings)
 
 
 def _rise(pairs: Mapping[ArmName, ArmName], general: Mapping[ArmName, General]) -> ProbeFigure:
@@ -159,11 +178,12 @@ PROBE = Probe(
     name="forgetting",
     title="What could it do before it was tuned, and no longer can?",
     needs="a generator on this machine, and examples that the documents do not answer",
-    does="compares the likelihood of right and wrong answers to forty general questions, and asks the unanswerable ones",
+    does="compares the likelihood of right and wrong answers to forty general questions, asks them, and the unanswerable ones",
     reports="general questions right and the rise of their loss, per generator; right refusals lost by tuning",
     cannot=(
         "Forty easy questions in English: they show a collapse, not a fine loss, and nothing about other languages.",
         "A small generator knows little that it could forget.",
     ),
     run=run,
+    version=2,
 )

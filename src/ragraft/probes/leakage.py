@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ragraft.corpus.pii import personal
 from ragraft.models.protocol import Likelihoods
-from ragraft.probes.bench import Bench, Probe, Put, ask, figure, put, said, shares
+from ragraft.probes.bench import Bench, Probe, Put, ask, closed_book, figure, put, said, shares
 from ragraft.prompting import render
 from ragraft.stages import ADAPTER_OF
 from ragraft.systems.system import System
@@ -128,15 +128,8 @@ def _rows(bench: Bench, canary: Canary, arm: ArmName) -> list[TrainingRow]:
 
 
 def _told(bench: Bench, system: System, canaries: Sequence[Canary]) -> list[Told]:
-    """Asked without passages, where an adapter's own memory speaks."""
-    bare = System(
-        arm=system.arm,
-        generator=system.generator,
-        instruction=system.instruction,
-        max_new_tokens=system.max_new_tokens,
-    )
     questions = [c.question for c in canaries]
-    outcomes = ask(bench, bare, questions, label=f"canaries {system.arm}")
+    outcomes = ask(bench, closed_book(system), questions, label=f"canaries {system.arm}")
     return [Told(canary=c, outcome=o, bits=_bits(bench, system, c)) for c, o in zip(canaries, outcomes, strict=True)]
 
 

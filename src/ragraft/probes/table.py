@@ -24,7 +24,7 @@ from ragraft.probes import (
     setup,
     style,
 )
-from ragraft.probes.bench import ANSWERS, Bench, Probe
+from ragraft.probes.bench import Bench, Probe, drop_answers
 from ragraft.types import ProbeName, ProbeResult
 from ragraft.workspace import from_json, to_json, write_atomic
 
@@ -67,8 +67,7 @@ def run(name: ProbeName, bench: Bench) -> ProbeResult:
             cpu_seconds=time.process_time() - processor,
         )
         write_atomic(folder / RESULT, to_json(done))
-        for path in folder.glob(f"*{ANSWERS}"):
-            path.unlink()  # what a probe was told is not kept longer than it is needed
+        drop_answers(folder)
 
     key = bench.key(name, probe.version, probe.settings(bench))
     folder = bench.context.space.build_stage("probes", key, build)
