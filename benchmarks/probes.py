@@ -3,7 +3,8 @@
     .venv/bin/python benchmarks/probes.py [PROJECT] [--questions N] [--more NAMES]
 
 Works on a copy of the project. Its arms are built first, untimed; results of earlier runs of the probes are not used. `--questions`: a
-second, untimed freshness over so many facts, where the first one found too few that `rag` or `tuned` told. `--more`: then these probes too, by names with commas, or all the others.
+second, untimed freshness over so many facts, where the first one found too few that `rag` or `tuned` told. `--more`: then these probes
+too, by names with commas, or all the others.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ragraft import pipeline
@@ -107,7 +109,7 @@ def _figures(results: Sequence[ProbeResult]) -> Table:
             cells = ["–" if r is None or r.value is None else f"{_shown(figure, r.value)} n {r.n}" for r in readings]
             table.add_row(result.probe, figure.label, *cells)
         for note in result.notes:
-            table.add_row(result.probe, note)
+            table.add_row(result.probe, escape(note))
     return table
 
 
