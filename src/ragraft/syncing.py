@@ -21,6 +21,7 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
+from ragraft import index_cost
 from ragraft.config import ChunksSection
 from ragraft.context import Context
 from ragraft.corpus import tombstones
@@ -32,8 +33,8 @@ from ragraft.errors import ConfigError, StoreError
 from ragraft.meter import metered
 from ragraft.retrieve.index import Entry, Index, content_key, search_text
 from ragraft.systems.instructions import instructions
-from ragraft.types import EVERYONE, Document, Flagged, Move, Skipped, Spent, SyncPlan, SyncReport
-from ragraft.workspace import fingerprint, from_json, to_json, write_atomic
+from ragraft.types import EVERYONE, Document, Flagged, Move, Skipped, SyncPlan, SyncReport
+from ragraft.workspace import fingerprint
 
 CHUNKS_A_COMMIT = 512
 
@@ -126,7 +127,7 @@ def sync(context: Context, *, rebuild: bool = False, only: Collection[str] | Non
     started = time.perf_counter()
     with metered() as meter:
         report = _rebuilt(context, started) if rebuild else _synced(context, context.index, None, started, only)
-    _note_cost(context, report, meter.spent)
+    index_cost.note(context, report, meter.spent)
     context.space.drop_unused_indices()
     return report
 
@@ -381,63 +382,3 @@ def _commit(
 
 def _stacked(known: Mapping[str, Vector], rows: Iterator[str], n: int, dimension: int) -> Vector:
     return np.stack([known[next(rows)] for _ in range(n)]) if n else np.zeros((0, dimension), np.float32)
-
-
-# --- what indexing costs -----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexCost:
-    """What indexing took so far, by the clock and of the processor, the most memory held meanwhile, and the chunks written: what
-    a build of today's index costs. None: some of it was not measured."""
-
-    seconds: float
-    chunks: int
-    cpu_seconds: float | None = None
-    peak_mb: float | None = None
-    gpu: bool = False
-
-
-def _note_cost(context: Context, report: SyncReport, spent: Spent) -> None:
-    fresh = report.chunks - report.reused
-    if fresh <= 0:  # vectors that were there already cost nothing: they say nothing of a build
-        return
-    before = _cost(context)
-    write_atomic(
-        context.space.index_cost,
-        to_json(
-            IndexCost(
-                seconds=before.seconds + report.seconds,
-                chunks=before.chunks + fresh,
-                cpu_seconds=None if before.cpu_seconds is None else before.cpu_seconds + spent.cpu_seconds,
-                peak_mb=None if before.peak_mb is None else max(before.peak_mb, spent.peak_mb),
-                gpu=before.gpu or spent.gpu,
-            )
-        ),
-    )
-
-
-def _cost(context: Context) -> IndexCost:
-    path = context.space.index_cost
-    if not path.is_file():
-        return IndexCost(seconds=0.0, chunks=0, cpu_seconds=0.0, peak_mb=0.0)
-    return from_json(IndexCost, path.read_bytes())
-
-
-def index_seconds(context: Context) -> float:
-    """What building today's index takes, from the measured seconds per chunk of every sync so far."""
-    cost = _cost(context)
-    return cost.seconds / cost.chunks * context.index.count() if cost.chunks else 0.0
-
-
-def index_spent(context: Context) -> Spent | None:
-    """The same with processor and memory; None where they were not measured."""
-    cost = _cost(context)
-    if not cost.chunks or cost.cpu_seconds is None or cost.peak_mb is None:
-        return None
-    return Spent(
-        seconds=index_seconds(context),
-        cpu_seconds=cost.cpu_seconds / cost.chunks * context.index.count(),
-        peak_mb=cost.peak_mb,
-        gpu=cost.gpu,
-    )

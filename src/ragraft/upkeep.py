@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ragraft import syncing
+from ragraft import index_cost
 from ragraft.context import Context
 from ragraft.stages import INDEX_ARMS
 from ragraft.types import Adapter, ArmName, Split, Work
@@ -46,7 +46,7 @@ def _indexed(context: Context, arm: ArmName) -> bool:
 
 
 def _index_seconds(context: Context, arm: ArmName) -> float:
-    return syncing.index_seconds(context) if _indexed(context, arm) else 0.0
+    return index_cost.seconds(context) if _indexed(context, arm) else 0.0
 
 
 def _size(folder: Path) -> int:

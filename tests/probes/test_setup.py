@@ -65,9 +65,9 @@ def test_one_with_nothing_to_build_costs_nothing(result: ProbeResult) -> None:
 
 
 def test_the_index_counts_for_those_that_search(made: Bench, result: ProbeResult) -> None:
-    from ragraft import syncing
+    from ragraft import index_cost
 
-    spent = syncing.index_spent(made.context)
+    spent = index_cost.spent(made.context)
     assert spent is not None
     assert value(result, "seconds", "raft") == pytest.approx(spent.seconds + made.adapters["raft"].seconds)
 

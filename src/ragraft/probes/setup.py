@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ragraft import syncing
+from ragraft import index_cost
 from ragraft.config import ProbesSection
 from ragraft.models.load import is_remote
 from ragraft.probes.bench import Bench, Probe, figure
@@ -65,9 +65,7 @@ def watt_hours(spent: Spent, config: ProbesSection) -> float:
 def _parts(bench: Bench, arm: ArmName) -> tuple[Part, ...]:
     context, found = bench.context, list[Part]()
     if arm in INDEX_ARMS and context.config.project.task == "answer":
-        found.append(
-            Part(name="index", seconds=syncing.index_seconds(context) or None, spent=syncing.index_spent(context))
-        )
+        found.append(Part(name="index", seconds=index_cost.seconds(context) or None, spent=index_cost.spent(context)))
     if arm == "quote":
         if threshold_spent(context, bench.parts) is None:
             bench.system(arm, context)  # nobody has asked it yet: this calibrates it
