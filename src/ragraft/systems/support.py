@@ -17,8 +17,9 @@ from ragraft.types import Answer, Passage
 SHARED = 0.5
 """Share of the reader's content words that the answer must hold for the two to agree."""
 
-SUPPORTED = 0.5
-"""From this chance on an answer is taken for supported."""
+DOUBTED = 0.02
+"""Below this chance an answer is doubted: 8 % of the right quotes and 20 % of the wrong ones of the demo's train and dev questions
+(docs/log.md). A higher bar would cry wolf."""
 
 
 def doubts(answer: Answer) -> tuple[str, ...]:
@@ -28,9 +29,9 @@ def doubts(answer: Answer) -> tuple[str, ...]:
     for passage in answer.passages:
         if told := instructions(passage_text(passage)):
             found.append(f"a passage of {passage.chunk.document} reads like an instruction to a model: {told[0]}")
-    if not answer.refused and answer.support is not None and answer.support < SUPPORTED:
+    if not answer.refused and answer.support is not None and answer.support < DOUBTED:
         found.append(
-            f"the passages hardly support this answer, as far as a small reader can tell ({answer.support:.2f})"
+            f"the passages hardly support this answer, as far as a small reader can tell ({answer.support:.3f})"
         )
     return tuple(found)
 
