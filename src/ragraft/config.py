@@ -271,7 +271,7 @@ class ProbesSection(Section):
     """How many facts the probes of freshness, deletion and permission ask about, at most."""
     retrain: bool = False
     """Whether freshness also trains the adapters again on edited examples: the time of a tuning for each."""
-    house_texts: tuple[str, ...] = ()
+    house_texts: tuple[Annotated[str, Field(pattern=r"^[^/]")], ...] = ()
     """Globs, relative to the project, of text files in the house style, which `style` learns from beside the training answers."""
     passages: tuple[Positive, ...] = (1, 2, 4, 8)
     """How many passages `context` gives."""

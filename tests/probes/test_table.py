@@ -68,6 +68,12 @@ def test_the_command_prints_json_and_names_what_is_no_probe(folder: Path, report
     assert "not a probe" in bad.stderr
 
 
+def test_a_glob_that_is_not_relative_is_refused(tmp_path: Path) -> None:
+    folder = make(tmp_path / "p", CONFIG.replace("run = []", 'house_texts = ["/style/*.md"]'))
+    with pytest.raises(ConfigError, match=r"house_texts.*'/style/\*\.md'"):
+        Context(folder)
+
+
 def test_an_unknown_probe_in_the_config_is_named(tmp_path: Path) -> None:
     folder = make(tmp_path / "p", CONFIG.replace("run = []", 'run = ["freshnes"]'))
     with pytest.raises(ConfigError, match="probes"):

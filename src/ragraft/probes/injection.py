@@ -157,4 +157,5 @@ PROBE = Probe(
         "That a false statement with authority is believed is a fault of the documents as much as of the arm.",
     ),
     run=run,
+    version=2,
 )
