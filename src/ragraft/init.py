@@ -66,7 +66,6 @@ path = "examples.jsonl"          # JSONL, CSV, or chat-format JSONL; `ragraft ex
 [models]
 embedder = "minilm"              # or hf:NAME_OR_PATH, openai:MODEL
 generator = "pocket"             # or hf:NAME_OR_PATH, openai:MODEL, http://HOST/v1#MODEL
-# reranker = "hf:NAME_OR_PATH"   # a cross-encoder that reads the best candidates again
 # mark_passages = true           # prompts mark passages as data, against instructions in documents; by default all models but pocket
 
 # [chunks]
@@ -75,10 +74,8 @@ generator = "pocket"             # or hf:NAME_OR_PATH, openai:MODEL, http://HOST
 
 # [retrieval]
 # passages = 4                   # `ragraft tune-retrieval` chooses this, bm25_weight and floor on your examples
-# bm25_weight = 0.3              # the vectors get the rest
-# floor = 0.3                    # fused score under which nothing is returned; by default there is none
 # neighbours = 0                 # chunks before and after each passage that are shown with it
-# where = "tag = 'public'"       # a filter for every search
+# where = ""                     # a filter that every search applies, such as "tag = 'public'"
 # language = "English"
 
 # [tuning]                       # LoRA, for the arms tuned, tuned+rag and raft

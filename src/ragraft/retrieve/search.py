@@ -8,6 +8,7 @@ merged and neighbours are added. Writes nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,6 +27,9 @@ from ragraft.where import condition
 
 Rerank = Callable[[str, Sequence[str]], Sequence[float]]
 """A question and texts -> how well each answers it, higher is better."""
+
+THREADS = 2
+"""BM25 searches of one call that run at once, beside the vector half."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +86,12 @@ def search(
     if retrieval.where.strip():
         where = f"{where} AND ({condition(retrieval.where)})"
     with store_errors(snapshot.path):
-        nearest = snapshot.vectors.nearest(vectors, where, retrieval.candidates)
+        with ThreadPoolExecutor(THREADS) as pool:  # the halves wait for the store, not for each other
+            words = pool.map(lambda query: _bm25(snapshot, query, where, retrieval.candidates), queries)
+            nearest = snapshot.vectors.nearest(vectors, where, retrieval.candidates)
         hits = [
-            _fused(snapshot, vector, _bm25(snapshot, query, where, retrieval.candidates), dense, where, retrieval)
-            for query, vector, dense in zip(queries, vectors, nearest, strict=True)
+            _fused(snapshot, vector, lexical, dense, where, retrieval)
+            for lexical, vector, dense in zip(words, vectors, nearest, strict=True)
         ]
         if rerank is None:
             found = _merged(snapshot, hits, retrieval.passages)
@@ -150,7 +156,7 @@ def _merged(snapshot: Snapshot, hits: Sequence[Sequence[_Hit]], limit: int) -> t
     chunks: dict[int, Chunk] = {}
     window = 0
     while True:
-        window = 2 * max(window, limit)
+        window = max(2 * window, limit)
         chunks |= snapshot.chunks(sorted({h.row for ranked in hits for h in ranked[:window]} - chunks.keys()))
         found = tuple(
             merged([h.passage(chunks[h.row], rank) for rank, h in enumerate(ranked[:window], start=1)], limit)

@@ -24,9 +24,9 @@ REMEMBERED_FILTERS = 64
 """Readers per version of the index whose rows are remembered; others cost a look into the index of reader lists per search."""
 PARTITION = 1024
 """Rows in a partition of the approximate index, about."""
-PARTITIONS = range(32, 513)
+PARTITIONS = range(128, 513)
 """The least and the most partitions that a search looks into."""
-ROWS_LOOKED_AT = 16 * PARTITION
+ROWS_LOOKED_AT = 26 * PARTITION
 """Rows that the reader may see, about, in the partitions that a search looks into."""
 
 COMPARED = 100
@@ -134,9 +134,13 @@ class Vectors:
         order = np.argsort(ids)
         return Matrix(rows=ids[order], vectors=self._unpacked(found["vector"])[order])
 
-    def _approximate(self, vector: NDArray[np.float32], where: str, limit: int) -> Near:
+    def probes(self, where: str) -> int:
+        """The partitions that an approximate search looks into for rows that meet `where`."""
         wanted = int(ROWS_LOOKED_AT / PARTITION / max(self.share(where), 1e-9))
-        probes = min(max(wanted, PARTITIONS.start), PARTITIONS.stop - 1)
+        return min(max(wanted, PARTITIONS.start), PARTITIONS.stop - 1)
+
+    def _approximate(self, vector: NDArray[np.float32], where: str, limit: int) -> Near:
+        probes = self.probes(where)
         query = self._table.search(vector, query_type="vector", vector_column_name="vector").distance_type("l2")
         query = query.where(where).limit(limit).minimum_nprobes(probes).maximum_nprobes(probes)
         query = query.refine_factor(-(-COMPARED // limit))
