@@ -103,6 +103,8 @@ _VERBS = frozenset(
     "review rotate run save scan schedule search select sell send set share show sign start stop store subscribe switch sync test "
     "track transfer translate turn undo unlock update upgrade upload use verify view wake withdraw write".split()
 )
+_BARE = re.compile(r"the \w+$")
+"""A subject that only its section makes clear."""
 _STEP = re.compile(r"(?:^|[.!?] )(?:\d+[.)] +|[-*] +)?([A-Z][a-z]+) ", re.MULTILINE)
 _MANNER = re.compile(r"of$|with$|without$|in$|at$|by$|[a-z]+ly$")
 _VAGUE = re.compile(r"\b(?:it|them|they|this|these|those|he|she|him|there|here|so)\b", re.IGNORECASE)
@@ -198,7 +200,9 @@ def _from_sentences(page: Page) -> Iterator[Draft]:
 
 def _from_clause(page: Page, clause: Clause) -> Iterator[Draft]:
     about = subject(clause, page.names)
-    for made in _asked_of(page, clause):
+    for draft in _asked_of(page, clause):
+        alone = page.task and _BARE.match(about) and draft.clearer
+        made = replace(draft, question=draft.clearer, clearer="") if alone else draft
         named = " " in about and f"{clause.aux} {about}" in made.question
         family = f"{made.kind} {clause.aux} {clause.rest.split()[0]}"
         yield replace(made, subject=about, family=family) if named else made
