@@ -41,7 +41,7 @@ def made(text: str, **where: str) -> dict[str, Draft]:
 )  # fmt: skip
 def test_a_fact_is_asked_for_in_natural_words(sentence: str, question: str, facts: tuple[tuple[str, ...], ...]) -> None:
     found = made(sentence)
-    assert question in found
+    assert question in found, sorted(found)
     assert found[question].facts == facts
     assert found[question].answer.rstrip(".") in sentence.replace("**", "")
 
