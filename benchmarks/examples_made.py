@@ -3,7 +3,8 @@
     python benchmarks/examples_made.py [--count 200] [--ask 100] [--show 40]
 
 The check knows neither the rules nor the span reader: (1) every fact stands in the answer and in the passage as whole words, and in the
-question not at all; (2) no other document holds a sentence with all of the question's content words; (3) no question that people wrote
+question not at all; (2) no other document holds a sentence (or a table row, with the table's head) with all of the question's content
+words; (3) no question that people wrote
 about the same document, alike to a cosine of 0.8, asks for other facts. An unanswerable one is confirmed when no sentence of any document
 holds all of its content words. Nothing is tuned here. `--show` prints so many drawn by seed, to be read.
 """
@@ -29,11 +30,12 @@ from ragraft.synthesis import review
 from ragraft.synthesis.make import Made, Wish
 from ragraft.systems.cite import content_words, sentences
 from ragraft.systems.system import answer
-from ragraft.types import Answer, ArmName, Example, Request
+from ragraft.types import Answer, ArmName, Chunk, Example, Request
 
 DEMO = Path(__file__).resolve().parent.parent / "examples" / "help-centre"
 ALIKE = 0.8
 ASKED_FOR = 0.9
+ASKING = content_words("how many much long often soon time come mean fee allowed")
 ARMS: tuple[ArmName, ...] = ("base", "quote", "rag")
 
 
@@ -48,15 +50,12 @@ def make(context: Context, count: int) -> tuple[Made, tuple[review.Row, ...], fl
 def confirmed(context: Context, rows: Sequence[review.Row], human: Sequence[Example]) -> list[str]:
     """For each row the number of the part of the check that it fails, or nothing."""
     chunks = context.index.chunks_of(tuple(context.index.documents()), context.evaluation_reader)
-    said = {
-        d: [content_words(f"{c.title} {c.heading} {s}") for c in own for s in sentences(c.text)]
-        for d, own in chunks.items()
-    }
+    said = {d: [words for c in own for words in lines(c)] for d, own in chunks.items()}
     questions = context.embedder.embed([r.example.question for r in rows])
     theirs = context.embedder.embed([e.question for e in human])
     found: list[str] = []
     for row, vector in zip(rows, questions, strict=True):
-        e, matter = row.example, content_words(row.example.question)
+        e, matter = row.example, content_words(row.example.question) - ASKING
         rivals = [d for d, lines in said.items() if d not in e.documents and any(matter <= line for line in lines)]
         twins = [h for h, near in zip(human, theirs @ vector, strict=True) if near >= ALIKE and h.answerable]
         twins = [h for h in twins if set(h.documents) & set(e.documents)]
@@ -69,6 +68,16 @@ def confirmed(context: Context, rows: Sequence[review.Row], human: Sequence[Exam
         agrees = not twins or any(holds(h.answers[0], e.must_include[0]) for h in twins)
         found.append("1" if not whole else "2" if rivals else "" if agrees else "3")
     return found
+
+
+def lines(chunk: Chunk) -> list[frozenset[str]]:
+    """The content words of each sentence with those of its headings, and of each table row with those of the table's head."""
+    head = f"{chunk.title} {chunk.heading}"
+    rows = [line for line in chunk.text.splitlines() if line.startswith("|")]
+    return [
+        *(content_words(f"{head} {s}") for s in sentences(chunk.text)),
+        *(content_words(f"{head} {rows[0]} {row}") for row in rows),
+    ]
 
 
 def right(context: Context, arm: ArmName, examples: Sequence[Example]) -> float:

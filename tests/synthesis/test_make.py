@@ -3,13 +3,13 @@
 import json
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ragraft import pipeline
+from ragraft import pipeline, stages
 from ragraft.context import Context
-from ragraft.corpus.examples import load
 from ragraft.errors import DataError, ModelError
 from ragraft.synthesis import ask, review
 from ragraft.synthesis.make import Made, Wish
@@ -80,12 +80,15 @@ def test_run_again_it_keeps_what_people_decided_and_goes_on(made: Made, project:
     assert (again.added, path.read_text()) == (0, before)
 
 
-def test_accepted_ones_are_examples(made: Made, project: Path, tmp_path: Path) -> None:
-    from dataclasses import replace
-
+def test_accepted_ones_are_examples_that_split_by_document(made: Made, project: Path) -> None:
     rows = [replace(r, status="accepted") for r in review.read(Path(made.path))]
-    assert review.add(rows, tmp_path / "examples.jsonl") == made.held
-    assert all(not e.human for e in load(tmp_path / "examples.jsonl", skip_bad_lines=False).examples)
+    context = Context(project)
+    assert pipeline.add_examples(context, rows) == made.held
+    parts = stages.divide(context)
+    sides = [{e.group for e in part} for part in (parts.train, parts.dev, parts.test)]
+    assert sum(map(len, sides)) == len(set.union(*sides))
+    assert all(not e.human for e in (*parts.train, *parts.dev, *parts.test))
+    (project / "examples.jsonl").unlink()
 
 
 def test_a_reader_who_sees_nothing_gets_a_clear_error(tmp_path: Path) -> None:

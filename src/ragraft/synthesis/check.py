@@ -30,6 +30,9 @@ SURE = 0.5
 NEAR = 0.7
 """Share of the question's content words that makes a sentence, under its headings, one about its matter."""
 
+_ASKING = "many much long often soon time take come mean cost fee allowed call people countries possible"
+"""Words that only ask."""
+
 PERSONAL = "holds personal data"
 UNFOUND = "the second pass does not find the answer in the passage"
 ELSEWHERE = "another document says the same"
@@ -126,11 +129,11 @@ def _answered(draft: Draft, read: _Read) -> bool:
         return True
     if not draft.absent:
         return False
-    pattern, matter = re.compile(draft.absent), content_words(draft.question)
+    pattern, matter = re.compile(draft.absent), content_words(draft.question) - content_words(_ASKING)
     head = f"{read.chunk.title} {read.chunk.heading}"
     return any(
         pattern.search(line) and len(matter & content_words(f"{head} {line}")) >= NEAR * len(matter)
-        for line in re.split(r"\n+|(?<=[.!?]) ", read.chunk.text)
+        for line in re.split(r"\n+|(?<=[.!?]) ", legible(read.chunk.text))
     )
 
 

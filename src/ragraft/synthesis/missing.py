@@ -23,7 +23,7 @@ RIVALS = 3
 
 _LOOKS = {
     "price": MONEY, "duration": TIME, "deadline": TIME, "delay": TIME, "frequency": r"\b(?:every|once|twice)\b", "limit": r"\d",
-    "size": r"\d", "time": r"\d[:.]\d\d|day\b", "date": r"\d{4}", "menu": r" > ", "table": r"\|",
+    "size": r"\d", "time": r"\d[:.]\d\d|day\b", "date": r"\d{4}", "menu": r" > ", "table": r": ",
 }  # fmt: skip
 """Kind of fact -> what an answer would look like."""
 _OF_TASKS = (

@@ -103,6 +103,8 @@ _VERBS = frozenset(
     "review rotate run save scan schedule search select sell send set share show sign start stop store subscribe switch sync test "
     "track transfer translate turn undo unlock update upgrade upload use verify view wake withdraw write".split()
 )
+_BARE = re.compile(r"^(?:\w+ )?the \w+$")
+"""A subject, or what is done to it, that only its section makes clear."""
 _STEP = re.compile(r"(?:^|[.!?] )(?:\d+[.)] +|[-*] +)?([A-Z][a-z]+) ", re.MULTILINE)
 _MANNER = re.compile(r"of$|with$|without$|in$|at$|by$|[a-z]+ly$")
 _VAGUE = re.compile(r"\b(?:it|them|they|this|these|those|he|she|him|there|here|so)\b", re.IGNORECASE)
@@ -198,10 +200,17 @@ def _from_sentences(page: Page) -> Iterator[Draft]:
 
 def _from_clause(page: Page, clause: Clause) -> Iterator[Draft]:
     about = subject(clause, page.names)
-    for made in _asked_of(page, clause):
+    for draft in _asked_of(page, clause):
+        made = _in_context(page, draft, about)
         named = " " in about and f"{clause.aux} {about}" in made.question
         family = f"{made.kind} {clause.aux} {clause.rest.split()[0]}"
         yield replace(made, subject=about, family=family) if named else made
+
+
+def _in_context(page: Page, draft: Draft, about: str) -> Draft:
+    """With the section's task at once where `about` is bare."""
+    alone = page.task and _BARE.search(about) and draft.clearer
+    return replace(draft, question=draft.clearer, clearer="") if alone else draft
 
 
 def _asked_of(page: Page, clause: Clause) -> Iterator[Draft]:
@@ -255,7 +264,8 @@ def _who(page: Page, sentence: str) -> Iterator[Draft]:
             who = re.split(
                 r",? (?:and|or) (?:the |an? )?", re.sub(r"^(?:the|an?|all) ", "", found[1], flags=re.IGNORECASE)
             )
-            yield _draft(page, "who", f"Who {found[2].lower()} {first_person(task)}?", sentence, *who)
+            made = _draft(page, "who", f"Who {found[2].lower()} {first_person(task)}?", sentence, *who)
+            yield _in_context(page, made, task)
 
 
 def _whole(page: Page, sentence: str) -> Iterator[Draft]:
