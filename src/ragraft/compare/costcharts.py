@@ -168,10 +168,11 @@ def _flips(drawn: Sequence[Flip]) -> Any:
     arms: list[Any] = list(dict.fromkeys(r["arm"] for r in rows))
     tints = ["var(--quiet)" if a == "none" else colour(a) for a in arms]
     order: list[str] = list(dict.fromkeys(r["parameter"] for r in rows))
+    ticks = [10.0**p for p in range(-6, 7) if low <= 10.0**p <= high and (high / low < 1e4 or p % 2 == 0)]
     data = alt.Chart(alt.Data(values=rows))
     x = alt.X(
         "x:Q", title="Times today's value (log scale)", scale=alt.Scale(type="log", domain=[low, high], nice=False),
-        axis=alt.Axis(grid=False, values=[v for v in (0.001, 0.01, 0.1, 1, 10, 100, 1000) if low <= v <= high], format="~g"),
+        axis=alt.Axis(grid=False, values=ticks, format="~g"),
     )  # fmt: skip
     y = alt.Y(
         "parameter:N", title=None, sort=order, axis=alt.Axis(labelLimit=260, grid=True, domain=False, ticks=False)

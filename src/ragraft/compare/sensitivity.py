@@ -97,9 +97,9 @@ def _flips(p: _Parameter, choose: Choose, chosen: ArmName | None) -> Iterator[Fl
 
 def _searched(p: _Parameter, choose: Choose, chosen: ArmName | None) -> tuple[float, ...]:
     """The nearest flip on either side, by steps of a fixed factor and bisection between the two that differ."""
-    start = p.now or 1.0
+    start = p.now or 1 / REACH  # what is 0 can only grow
     cuts: list[float] = []
-    for direction in (-1, 1):
+    for direction in (-1, 1) if p.now else (2,):
         inside = start
         for step in range(1, GRID + 1):
             outside = start * REACH ** (direction * step / GRID)
