@@ -56,7 +56,9 @@ def test_compare_runs_those_that_the_config_names(report: Report) -> None:
 
 def test_a_limit_on_a_probe_rules_out_what_could_not_be_told(report: Report) -> None:
     assert [(e.arm, e.constraint) for e in report.recommendation.excluded] == [("base", "freshness.new")]
-    assert "it cannot be told: it told none of these facts before the edit" in report.recommendation.excluded[0].sentence
+    assert (
+        "it cannot be told: it told none of these facts before the edit" in report.recommendation.excluded[0].sentence
+    )
     assert {r.name for r in report.tradeoffs} >= {"correct", "freshness.new", "p95_ms", "monthly"}
     assert report.sensitivity is not None
     quote = report.comparison.summary("quote")
