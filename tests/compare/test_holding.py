@@ -9,7 +9,7 @@ from rich.console import Console
 from ragraft.compare import costcharts, holding, report, terminal, tradeview
 from ragraft.compare.conclude import conclude
 from ragraft.compare.disagree import disagreements
-from ragraft.types import BreakEven, Flip, ProbeCase, ProbeResult, Reading, Report, Work
+from ragraft.types import BreakEven, Flip, Hosted, ProbeCase, ProbeResult, Reading, Report, Work
 
 from .factory import answer_report
 from .made import Made, made, probe
@@ -103,6 +103,10 @@ def concluded(found: Made, *probes: ProbeResult) -> Report:
         traffic=end.traffic,
         published=end.published,
         price_notes=("cpu_hour: ours, 2026",),
+        hosted=(
+            Hosted(model="small-1", arm="rag", per_1000=0.5, monthly=0.5),
+            Hosted(model="large-1", arm="rag", per_1000=5.0, monthly=5.0),
+        ),
     )
 
 
@@ -131,6 +135,10 @@ def test_the_page_holds_table_charts_sensitivity_and_probes(whole: Report) -> No
         assert f'id="{chart}-t"' in page, chart
     assert "Above 10,000 questions a month (now 1,000): <b>tuned</b>." in page
     assert "cpu_hour: ours, 2026" in page
+    drawing = page.split('id="volume-t"')[1].split("</svg>")[0]
+    assert "stroke-dasharray" in drawing
+    assert ">small-1</text>" in drawing
+    assert "large-1: 0.05 to 500.00" in drawing
     assert "How &lt;many&gt;?" in page
     assert "Expected: 14, which replaced 12" in page
     assert "Only text is edited." in page
