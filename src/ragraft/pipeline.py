@@ -112,6 +112,7 @@ def compare(context: Context, *, probes: Sequence[ProbeName] | None = None, wait
             traffic=found.traffic,
             price_notes=config.prices.sources,
             published=found.published,
+            hosted=found.hosted,
         )
         _save(report, folder)
     return report

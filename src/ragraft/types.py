@@ -719,6 +719,16 @@ class Fingerprints:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hosted:
+    """What `arm` would cost if a hosted model of the price table read and wrote its measured tokens. Its quality is not measured."""
+
+    model: str
+    arm: ArmName
+    per_1000: float
+    monthly: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Traffic:
     """What the monthly cost was reckoned with."""
 
@@ -767,6 +777,7 @@ class Report:
     price_notes: tuple[str, ...] = ()
     """Where the prices that the config does not set are from."""
     published: tuple[Disagreement, ...] = ()
+    hosted: tuple[Hosted, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

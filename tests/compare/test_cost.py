@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from ragraft import config
-from ragraft.compare.cost import cost, token_prices
+from ragraft.compare.cost import cost, hosted, token_prices
 from ragraft.config import Config
-from ragraft.types import ArmSummary, Cost, Work
+from ragraft.types import ArmSummary, Comparison, Cost, Evaluation, Timings, Work
 
 HAND = {"currency": "EUR", "cpu_hour": 3.6, "gpu_hour": 36.0, "gb_month": 0.5, "label_example": 2.0}
 TRAFFIC = {"questions_per_month": 1000.0, "changes_per_month": 50.0, "months": 10.0, "changes_per_retraining": 25.0}
@@ -75,3 +75,19 @@ def test_tokens_without_a_price_are_not_free_unless_there_are_none() -> None:
     hosted = by_hand(models={"generator": "openai:none-such"})
     assert cost(arm(), hosted).per_1000 is None
     assert cost(arm(prompt_tokens=0.0, completion_tokens=0.0), hosted).per_1000 == pytest.approx(0.5)
+
+
+def test_hosted_models_stand_on_the_axes_of_the_own_machine() -> None:
+    tokens = [{"model": m, "tokens_in": 10.0 * n, "tokens_out": 100.0 * n} for n, m in ((2, "large"), (1, "small"))]
+    found = by_hand(prices={**HAND, "tokens": tokens})
+    rag = arm(arm="rag", work=Work(labelled=5))
+    summary = replace(rag, cost=cost(rag, found))
+    comparison = Comparison(metric="correct", n=1, clusters=1, arms=(summary,), pairs=())
+    times = Evaluation(arm="rag", fingerprint="", cases=(), latency=(Timings(retrieve=0.1, generate=0.4),) * 2)
+    small, large = hosted(comparison, [times], found)
+    assert (small.model, large.model) == ("small", "large")
+    assert small.per_1000 == pytest.approx(0.1 + 4 + 5)  # 0.1 s of the machine, 400 tokens at 10, 50 at 100 a million
+    assert small.monthly == pytest.approx((10 + 0.1) / 10 + 9.1)  # 5 labels and 100 s over 10 months
+    assert large.per_1000 == pytest.approx(0.1 + 8 + 10)
+    remote = by_hand(models={"generator": "openai:small"}, prices={**HAND, "tokens": tokens})
+    assert hosted(comparison, [times], remote) == ()

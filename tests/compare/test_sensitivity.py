@@ -8,9 +8,9 @@ import pytest
 from ragraft.compare import resample, sensitivity
 from ragraft.compare.recommend import recommend
 from ragraft.compare.rows import rows
-from ragraft.types import Flip, Sensitivity, Work
+from ragraft.types import Flip, Reading, Sensitivity, Work
 
-from .made import Made, made
+from .made import Made, made, probe
 
 TIE = [1.0, 0.0] * 20
 LABELS = {"tuned": Work(labelled=30)}
@@ -146,3 +146,13 @@ def test_draws_of_cases_are_paired() -> None:
     draws = resample.draw(found.evaluations, found.comparison, rows(found.comparison), found.config, n=100)
     assert np.array_equal(draws.figures["correct"]["rag"], draws.figures["correct"]["tuned"])
     assert draws.figures["correct"]["rag"].std() > 0.02
+
+
+def test_a_limit_on_a_probe_flips_at_the_figure_of_the_chosen_arm() -> None:
+    readings = [Reading(arm="rag", value=0.9, n=40), Reading(arm="tuned", value=0.95, n=40)]
+    fresh = probe("freshness", "new", readings)
+    times = {"rag": [1.0] * 5, "tuned": [0.5] * 5}
+    found = made({"rag": TIE, "tuned": TIE}, times, work=LABELS, constraints={"freshness": {"new": 0.8}})
+    draws = resample.draw(found.evaluations, found.comparison, rows(found.comparison, [fresh]), found.config, n=50)
+    flips = sensitivity.sensitivity(found.comparison, found.config, [fresh], draws).flips
+    assert [(f.now, f.at, f.arm) for f in flips if f.parameter == "constraints.freshness.new"] == [(0.8, 0.9, "tuned")]

@@ -19,11 +19,12 @@ from ragraft.types import Answer, Flagged, ProbeCase, ProbeResult, Report
 from ..project import CONFIG, make
 
 ARMS = '\n[compare]\narms = ["base", "quote"]\n'
+LIMIT = "\n[constraints]\nfreshness.new = 0.8\n"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    config = CONFIG.replace("run = []", 'run = ["freshness", "overfitting"]') + ARMS
+    config = CONFIG.replace("run = []", 'run = ["overfitting"]') + ARMS + LIMIT
     return make(tmp_path_factory.mktemp("table") / "p", config)
 
 
@@ -38,8 +39,8 @@ def test_the_table_holds_every_name_and_every_probe_says_what_it_cannot() -> Non
 
 
 def test_compare_runs_those_that_the_config_names(report: Report) -> None:
-    assert [p.probe for p in report.probes] == ["freshness", "overfitting"]
-    new = report.probes[0].figure("new")
+    assert [p.probe for p in report.probes] == ["overfitting", "freshness"], "what is constrained is measured too"
+    new = report.probes[1].figure("new")
     assert new is not None
     quote, base = new.reading("quote"), new.reading("base")
     assert quote is not None
@@ -49,13 +50,27 @@ def test_compare_runs_those_that_the_config_names(report: Report) -> None:
     assert quote.n >= 8
     assert base.value is None
     assert base.reason
-    assert report.probes[0].cannot
-    assert report.probes[1].notes == ("no arm is tuned",)
+    assert report.probes[1].cannot
+    assert report.probes[0].notes == ("no arm is tuned",)
+
+
+def test_a_limit_on_a_probe_rules_out_what_could_not_be_told(report: Report) -> None:
+    assert [(e.arm, e.constraint) for e in report.recommendation.excluded] == [("base", "freshness.new")]
+    assert (
+        "it cannot be told: it told none of these facts before the edit" in report.recommendation.excluded[0].sentence
+    )
+    assert {r.name for r in report.tradeoffs} >= {"correct", "freshness.new", "p95_ms", "monthly"}
+    assert report.sensitivity is not None
+    quote = report.comparison.summary("quote")
+    assert quote.cost.monthly is not None
+    assert (quote.work.labelled, quote.work.relabelled) == (len(report.split.dev), 0.0)
+    assert quote.work.stored_bytes > 0
+    assert quote.work.change_seconds > 0
 
 
 def test_a_finished_probe_is_not_run_again(folder: Path, report: Report) -> None:
     context = Context(folder)
-    assert pipeline.probe(context, ["freshness"]) == report.probes[:1]
+    assert pipeline.probe(context, ["freshness"]) == report.probes[1:]
     assert {"generator", "embedder"} & set(vars(context)) == set(), "no model is loaded"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ragraft.compare import resample
+from ragraft.compare.cost import hosted
 from ragraft.compare.disagree import disagreements
 from ragraft.compare.marks import marked
 from ragraft.compare.recommend import recommend
@@ -16,6 +17,7 @@ from ragraft.types import (
     Comparison,
     Disagreement,
     Evaluation,
+    Hosted,
     ProbeResult,
     Recommendation,
     Sensitivity,
@@ -31,6 +33,7 @@ class Conclusion:
     sensitivity: Sensitivity
     published: tuple[Disagreement, ...]
     traffic: Traffic
+    hosted: tuple[Hosted, ...]
 
 
 def conclude(
@@ -45,6 +48,7 @@ def conclude(
         tradeoffs=marked(table, comparison, evaluations, draws, config),
         sensitivity=sensitivity(comparison, config, probes, draws),
         published=disagreements(comparison, config.project.task),
+        hosted=hosted(comparison, evaluations, config),
         traffic=Traffic(
             questions=traffic.questions_per_month, changes=traffic.changes_per_month, months=traffic.months
         ),

@@ -12,11 +12,12 @@ Machines are priced by the seconds that they work, not by the hours that they st
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ragraft.config import Config
 from ragraft.models.load import is_remote
-from ragraft.types import ArmSummary, Comparison, Cost
+from ragraft.types import ArmSummary, Comparison, Cost, Evaluation, Hosted
 
 _HOUR = 3600.0
 _MILLION = 1e6
@@ -101,3 +102,28 @@ def cost(s: ArmSummary, config: Config) -> Cost:
 def costed(comparison: Comparison, config: Config) -> Comparison:
     """The same measurements by other prices or other traffic."""
     return replace(comparison, arms=tuple(replace(s, cost=cost(s, config)) for s in comparison.arms))
+
+
+def hosted(comparison: Comparison, evaluations: Sequence[Evaluation], config: Config) -> tuple[Hosted, ...]:
+    """Every hosted model of the table in the place of the own machine's generator, for `rag`, or else `base`: the arm's tokens at
+    the model's prices, and what the machine works besides generating. Cheapest first; none where the generator is hosted already."""
+    s = next((s for arm in ("rag", "base") for s in comparison.arms if s.arm == arm and s.completion_tokens), None)
+    times = next((e.latency for e in evaluations if s and e.arm == s.arm), ())
+    if (
+        s is None
+        or is_remote(config.models.generator)
+        or s.cost.monthly is None
+        or s.cost.per_1000 is None
+        or not times
+    ):
+        return ()
+    besides = sum(t.total - t.generate for t in times) / len(times) * hour(config, gpu=s.work.gpu) / _HOUR
+    fixed = s.cost.monthly - config.traffic.questions_per_month * s.cost.per_1000 / 1000
+    found = [
+        (t.model, besides + (s.prompt_tokens * t.tokens_in + s.completion_tokens * t.tokens_out) / _MILLION)
+        for t in config.prices.tokens
+    ]
+    return tuple(
+        Hosted(model=model, arm=s.arm, per_1000=1000 * one, monthly=fixed + config.traffic.questions_per_month * one)
+        for model, one in sorted(found, key=lambda f: f[1])
+    )

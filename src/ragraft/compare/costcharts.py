@@ -7,13 +7,14 @@ In: a `types.Report`. Out: `charts.Chart`s in CSS variables, like those of `char
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ragraft.compare import wording
 from ragraft.compare.charts import LINE, Chart, colour, render
 from ragraft.compare.holding import number, short
-from ragraft.types import ArmName, ArmSummary, Flip, Report
+from ragraft.types import ArmSummary, Flip, Report
 
 WIDTH, HEIGHT = 400, 260
 STEPS = 60
@@ -35,7 +36,12 @@ def against_questions(report: Report) -> Chart | None:
     note = (
         f"With {t.changes:,.0f} changed documents a month. The line marks this project's {t.questions:,.0f} questions."
     )
-    return _lines(report, month, t.questions or 1000.0, ident="volume", axis="Questions a month", note=note)
+    ends = tuple(dict.fromkeys((*report.hosted[:1], *report.hosted[-1:])))
+    if ends:
+        note += f" Dashed: the tokens of {ends[0].arm} at list prices of two hosted models, whose quality is not measured here."
+    dashed = {h.model: (h.monthly - t.questions * h.per_1000 / 1000, h.per_1000 / 1000) for h in ends}
+    now = t.questions or 1000.0
+    return _lines(report, month, now, ident="volume", axis="Questions a month", note=note, dashed=dashed)
 
 
 def against_changes(report: Report) -> Chart | None:
@@ -54,41 +60,58 @@ def against_changes(report: Report) -> Chart | None:
 
 
 def _lines(
-    report: Report, month: Callable[[ArmSummary, float], float], now: float, *, ident: str, axis: str, note: str
+    report: Report,
+    month: Callable[[ArmSummary, float], float],
+    now: float,
+    *,
+    ident: str,
+    axis: str,
+    note: str,
+    dashed: Mapping[str, tuple[float, float]] | None = None,
 ) -> Chart | None:
+    """`dashed`: intercept and slope of further lines."""
     arms = [s for s in report.comparison.arms if s.cost.monthly is not None and s.cost.per_1000 is not None]
     xs = [now / 100 * 10_000 ** (n / STEPS) for n in range(STEPS + 1)]
-    costs: dict[ArmName, list[float]] = {s.arm: [month(s, x) for x in xs] for s in arms}
-    shown: dict[ArmName, list[float]] = {
-        arm: ys for arm, ys in costs.items() if min(ys) > 0
-    }  # a logarithm has no place for what is free
+    costs: list[_Line] = [_Line(name=s.arm, tint=colour(s.arm), ys=[month(s, x) for x in xs]) for s in arms]
+    costs += [
+        _Line(name=name, tint="var(--quiet)", ys=[fixed + slope * x for x in xs], dashed=True)
+        for name, (fixed, slope) in (dashed or {}).items()
+    ]
+    shown = [line for line in costs if min(line.ys) > 0]  # a logarithm has no place for what is free
     if not shown:
         return None
     title = f"Monthly cost against {axis.removesuffix(' a month').lower()}"
-    ends = "; ".join(f"{arm}: {wording.money(ys[0])} to {wording.money(ys[-1])}" for arm, ys in shown.items())
+    ends = "; ".join(f"{line.name}: {wording.money(line.ys[0])} to {wording.money(line.ys[-1])}" for line in shown)
     described = f"{axis} from {number(xs[0])} to {number(xs[-1])}, {report.currency} a month. {ends}."
-    free = [arm for arm in costs if arm not in shown]
+    free = [line.name for line in costs if line not in shown]
     note += f" Not drawn: {', '.join(free)}, which costs nothing there." if free else ""
-    return Chart(
-        title=title,
-        note=note,
-        svg=render(_drawn(shown, xs, now, axis, report.currency), ident, title, described, padding=12),
-    )
+    drawn = _drawn(shown, xs, now, axis, report.currency)
+    return Chart(title=title, note=note, svg=render(drawn, ident, title, described, padding=12))
 
 
-def _drawn(shown: dict[ArmName, list[float]], xs: Sequence[float], now: float, axis: str, currency: str) -> Any:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    name: str
+    tint: str
+    ys: list[float]
+    dashed: bool = False
+
+
+def _drawn(shown: Sequence[_Line], xs: Sequence[float], now: float, axis: str, currency: str) -> Any:
     import altair as alt
 
-    every = [y for ys in shown.values() for y in ys]
+    every = [y for line in shown for y in line.ys]
     domain = [min(every) / 1.3, max(every) * 1.3]
-    arms = list(shown)
-    lines = [{"arm": a, "x": x, "y": y} for a, ys in shown.items() for x, y in zip(xs, ys, strict=True)]
-    places = spread(
-        [math.log(ys[-1] / domain[0]) / math.log(domain[1] / domain[0]) * HEIGHT for ys in shown.values()], LINE
-    )
+    reach = math.log(domain[1] / domain[0])
+    places = spread([math.log(line.ys[-1] / domain[0]) / reach * HEIGHT for line in shown], LINE)
+    rows = [
+        {"name": line.name, "x": x, "y": y, "dashed": line.dashed}
+        for line in shown
+        for x, y in zip(xs, line.ys, strict=True)
+    ]
     names = [
-        {"arm": a, "x": xs[-1], "y": domain[0] * (domain[1] / domain[0]) ** (p / HEIGHT)}
-        for a, p in zip(arms, places, strict=True)
+        {"name": line.name, "x": xs[-1], "y": domain[0] * math.exp(reach * p / HEIGHT)}
+        for line, p in zip(shown, places, strict=True)
     ]
     x = alt.X(
         "x:Q", title=f"{axis} (log scale)", scale=alt.Scale(type="log", domain=[xs[0], xs[-1]], nice=False),
@@ -98,13 +121,19 @@ def _drawn(shown: dict[ArmName, list[float]], xs: Sequence[float], now: float, a
         "y:Q", title=f"{currency} a month (log scale)", scale=alt.Scale(type="log", domain=domain, nice=False),
         axis=alt.Axis(values=decades(*domain), format="~g"),
     )  # fmt: skip
-    tint = alt.Color("arm:N", scale=alt.Scale(domain=arms, range=[colour(a) for a in arms]), legend=None)
+    scale = alt.Scale(domain=[line.name for line in shown], range=[line.tint for line in shown])
+    tint = alt.Color("name:N", scale=scale, legend=None)
+    dash = alt.StrokeDash("dashed:N", scale=alt.Scale(domain=[False, True], range=[[1, 0], [5, 4]]), legend=None)
     rule = alt.Chart(alt.Data(values=[{"x": now}])).mark_rule(color="var(--quiet)", strokeDash=[3, 3]).encode(x=x)
-    drawn = alt.Chart(alt.Data(values=lines)).mark_line(strokeWidth=2.5).encode(x=x, y=y, color=tint)
-    words = alt.Chart(alt.Data(values=names)).mark_text(align="left", dx=8, fontSize=13, fontWeight=600).encode(
-        x=x, y=y, text="arm:N", color=tint
-    )  # fmt: skip
-    return alt.layer(rule, drawn, words).properties(width=WIDTH - 70, height=HEIGHT)
+    lines = (
+        alt.Chart(alt.Data(values=rows))
+        .mark_line(strokeWidth=2.5)
+        .encode(x=x, y=y, color=tint, strokeDash=dash, detail="name:N")
+    )
+    words = alt.Chart(alt.Data(values=names)).mark_text(align="left", dx=8, fontSize=13, fontWeight=600)
+    return alt.layer(rule, lines, words.encode(x=x, y=y, text="name:N", color=tint)).properties(
+        width=WIDTH - 70, height=HEIGHT
+    )
 
 
 def spread(places: Sequence[float], gap: float) -> list[float]:
@@ -168,10 +197,11 @@ def _flips(drawn: Sequence[Flip]) -> Any:
     arms: list[Any] = list(dict.fromkeys(r["arm"] for r in rows))
     tints = ["var(--quiet)" if a == "none" else colour(a) for a in arms]
     order: list[str] = list(dict.fromkeys(r["parameter"] for r in rows))
+    ticks = [10.0**p for p in range(-6, 7) if low <= 10.0**p <= high and (high / low < 1e4 or p % 2 == 0)]
     data = alt.Chart(alt.Data(values=rows))
     x = alt.X(
         "x:Q", title="Times today's value (log scale)", scale=alt.Scale(type="log", domain=[low, high], nice=False),
-        axis=alt.Axis(grid=False, values=[v for v in (0.001, 0.01, 0.1, 1, 10, 100, 1000) if low <= v <= high], format="~g"),
+        axis=alt.Axis(grid=False, values=ticks, format="~g"),
     )  # fmt: skip
     y = alt.Y(
         "parameter:N", title=None, sort=order, axis=alt.Axis(labelLimit=260, grid=True, domain=False, ticks=False)

@@ -14,7 +14,7 @@ from ragraft.types import BreakEven, Flip, Report
 NAMES = {
     "traffic.questions_per_month": "questions a month",
     "traffic.changes_per_month": "changed documents a month",
-    "traffic.months": "months that the build is spread over",
+    "traffic.months": "months to spread the build over",
     "traffic.changes_per_retraining": "changed documents per retraining",
     "prices.cpu_hour": "price of a CPU hour",
     "prices.gpu_hour": "price of a GPU hour",
@@ -38,7 +38,8 @@ def number(x: float | None) -> str:
 
 def short(parameter: str) -> str:
     """A parameter in words; limits and weights by their key."""
-    return NAMES.get(parameter) or parameter.partition(".")[2]
+    section, _, key = parameter.partition(".")
+    return NAMES.get(parameter) or (f"weight of {key}" if section == "weights" else key)
 
 
 def flip_sentence(flip: Flip) -> str:
@@ -69,12 +70,14 @@ def flip_sentences(report: Report) -> tuple[str, ...]:
 
 
 def steady_sentence(report: Report) -> str:
-    """What flips nothing, however far it moves."""
-    steady = report.sensitivity.steady if report.sensitivity else ()
-    own = [p for p in steady if not p.startswith("constraints.")]
-    if not own:
+    """What flips nothing, however far it moves; with weights the flips are searched, not solved."""
+    found = report.sensitivity
+    own = [p for p in found.steady if not p.startswith("constraints.")] if found else []
+    if not own or found is None:
         return ""
-    return f"However far it moves, nothing changes with: {', '.join(short(p) for p in own)}."
+    searched = any(p.startswith("weights.") for p in (*found.steady, *(f.parameter for f in found.flips)))
+    how_far = "Up and down to a factor of 1,000" if searched else "However far it moves"
+    return f"{how_far}, nothing changes with: {', '.join(short(p) for p in own)}."
 
 
 def wins_sentence(report: Report) -> str:

@@ -19,6 +19,7 @@ from ragraft.compare.limits import Limit, holds, limits
 from ragraft.compare.recommend import recommend
 from ragraft.compare.resample import Draws
 from ragraft.compare.rows import row, rows
+from ragraft.compare.stats import expanded_tails
 from ragraft.compare.weigh import marks, weigh
 from ragraft.config import Config
 from ragraft.deciding import Bound
@@ -97,9 +98,9 @@ def _flips(p: _Parameter, choose: Choose, chosen: ArmName | None) -> Iterator[Fl
 
 def _searched(p: _Parameter, choose: Choose, chosen: ArmName | None) -> tuple[float, ...]:
     """The nearest flip on either side, by steps of a fixed factor and bisection between the two that differ."""
-    start = p.now or 1.0
+    start = p.now or 1 / REACH  # what is 0 can only grow
     cuts: list[float] = []
-    for direction in (-1, 1):
+    for direction in (-1, 1) if p.now else (2,):
         inside = start
         for step in range(1, GRID + 1):
             outside = start * REACH ** (direction * step / GRID)
@@ -236,7 +237,7 @@ def _weights(config: Config) -> Iterator[_Parameter]:
 
 def break_evens(comparison: Comparison, config: Config, draws: Draws) -> tuple[BreakEven, ...]:
     """For every pair of arms with known costs: the questions a month at which both cost the same, other traffic as in the
-    config. The interval is that of resampled requests and cases (percentiles)."""
+    config. The interval is that of resampled requests and cases, with percentiles widened for few requests."""
     known = [s for s in comparison.arms if s.cost.monthly is not None and s.cost.per_1000 is not None]
     return tuple(_break_even(a, b, config, draws) for a, b in combinations(known, 2))
 
@@ -254,7 +255,9 @@ def _break_even(a: ArmSummary, b: ArmSummary, config: Config, draws: Draws) -> B
     below, above = draws.per_question(low, config), draws.per_question(high, config)
     ends = (math.inf, math.inf)
     if below is not None and above is not None:
-        ends = tuple(np.quantile(_volume(gap, below - above), (0.025, 0.975), method="inverted_cdf"))
+        requests = min(low.latency_n, high.latency_n)
+        tails = expanded_tails(requests) if requests > 1 else (0.0, 1.0)
+        ends = tuple(np.quantile(_volume(gap, below - above), tails, method="inverted_cdf"))
     least, most, at = (float(x) if math.isfinite(x) else None for x in (*ends, volume))
     return BreakEven(low=low.arm, high=high.arm, volume=at, least=least, most=most)
 
