@@ -12,10 +12,11 @@ from typer.testing import CliRunner
 
 from ragraft import pipeline
 from ragraft.cli import app
+from ragraft.compare.settings import Change, Found, Hit, Marks, RaceLine, RetrievalRace, Setting, marked
 from ragraft.config import ChunksSection, load
 from ragraft.context import Context
 from ragraft.errors import ConfigError, DataError
-from ragraft.retrieval_tuning import Change, Found, Hit, Marks, RaceLine, RetrievalRace, Setting, edited, marked
+from ragraft.retrieval_tuning import edited
 from ragraft.types import Example
 from ragraft.workspace import from_json, read_lines
 

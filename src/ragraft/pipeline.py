@@ -18,6 +18,7 @@ from ragraft.compare import compare as comparing
 from ragraft.compare import limits, weigh
 from ragraft.compare import report as reporting
 from ragraft.compare.conclude import conclude
+from ragraft.compare.settings import RetrievalRace
 from ragraft.config import CONFIG_NAME
 from ragraft.context import Context
 from ragraft.errors import DataError, RagraftError, RefusedError
@@ -207,7 +208,7 @@ def tune(context: Context, arms: Sequence[ArmName], *, wait: bool = False) -> tu
 
 def tune_retrieval(
     context: Context, *, rerankers: Sequence[str] = (), dry_run: bool = False, wait: bool = False
-) -> retrieval_tuning.RetrievalRace:
+) -> RetrievalRace:
     """Race the search settings on the dev split; what is better beyond noise goes to `ragraft.toml`, unless `dry_run`."""
     if context.config.project.task != "answer":
         raise DataError(f"{context.folder}: a `{context.config.project.task}` project searches nothing")

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +22,19 @@ from ragraft import config as configuration
 from ragraft import syncing
 from ragraft.compare import stats
 from ragraft.compare.race import Difference, Lane, differences, race
+from ragraft.compare.settings import (
+    DEEPEST,
+    Change,
+    Fate,
+    Found,
+    Hit,
+    Marks,
+    RaceLine,
+    RetrievalRace,
+    RoundName,
+    Setting,
+    marked,
+)
 from ragraft.config import CONFIG_NAME, ChunksSection, RetrievalSection
 from ragraft.context import Context
 from ragraft.errors import DataError
@@ -29,7 +42,7 @@ from ragraft.models import load
 from ragraft.retrieve.fusion import BM25_WEIGHT
 from ragraft.retrieve.index import Index
 from ragraft.retrieve.search import search
-from ragraft.types import Estimate, Example
+from ragraft.types import Example
 from ragraft.workspace import append_line, fingerprint, from_json, read_lines, to_json, write_atomic
 
 CHUNK_TOKENS = (100, 200, 300)
@@ -39,97 +52,12 @@ WEIGHTS = (0.0, 0.15, 0.3, 0.45, 0.6, 1.0)
 PASSAGES = (2, 4, 6, 8)
 FLOORS_KEEP = (1.0, 0.95)
 """A floor is tried that keeps this share of the answerable questions which found a right document without one."""
-DEEPEST = 20
-"""Passages that are kept of each search: a reranker's candidates, and the most that a setting can show."""
 BLOCK = 20
 """Questions between two looks at who is out; at least a fifth of them all."""
 RECUT_UP_TO = 20_000
 """Chunks of an index that is copied and cut anew for the race; larger ones take too long to embed."""
 FEWEST = 10
 """Questions with documents under which nothing is raced."""
-
-Fate = Literal["present", "won", "no better", "dropped"]
-RoundName = Literal["chunk tokens", "BM25 weight", "reranker", "passages", "floor"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """What a search is made by, as far as the race may change it."""
-
-    chunks: ChunksSection
-    bm25_weight: float
-    reranker: str | None
-    passages: int
-    floor: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hit:
-    """One passage of a finished search."""
-
-    document: str
-    score: float
-    tokens: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """One finished search: its passages, best first, without floor, `DEEPEST` at most."""
-
-    example: str
-    hits: tuple[Hit, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Marks:
-    """How one search did. `score`: nDCG@10 of the documents named; of a question without an answer 1 when nothing is returned,
-    else 0 (as SQuAD 2.0 scores such questions). `ndcg`, `recall`: None for these."""
-
-    score: float
-    ndcg: float | None
-    recall: float | None
-    tokens: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RaceLine:
-    """One setting of one round. `score`, `ndcg`, `recall` (of the documents named, in its passages), `empty` (share of the
-    questions without an answer for which nothing was returned; None where there are none) and `tokens` a question are means over
-    the `n` questions that it was asked; `difference` is to the present setting."""
-
-    round: RoundName
-    value: str
-    fate: Fate
-    n: int
-    score: Estimate
-    ndcg: float | None
-    recall: float | None
-    empty: float | None
-    tokens: float
-    difference: Difference | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """A key of `ragraft.toml` that a race was won for; None: the key is not there."""
-
-    section: str
-    key: str
-    before: str | None
-    after: float | int | str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetrievalRace:
-    """A finished race over `n` dev questions, `unanswerable` of them without an answer. `notes`: what was not raced, and why."""
-
-    n: int
-    unanswerable: int
-    lines: tuple[RaceLine, ...]
-    changes: tuple[Change, ...]
-    notes: tuple[str, ...]
-    written: bool
-    seconds: float
 
 
 @dataclass(slots=True, kw_only=True)
@@ -402,28 +330,6 @@ def _reranker(track: _Track, name: str | None) -> Any:
     if name not in track.rerankers:
         track.rerankers[name] = load.reranker(name)
     return track.rerankers[name]
-
-
-def marked(example: Example, found: Found, setting: Setting) -> Marks:
-    """What a finished search is worth under a setting: its floor and its number of passages hold here."""
-    shown = [h for h in found.hits if setting.floor is None or h.score >= setting.floor][: setting.passages]
-    tokens = sum(h.tokens for h in shown)
-    if not example.documents:
-        return Marks(score=float(not shown), ndcg=None, recall=None, tokens=tokens)
-    ndcg, recall = _graded(set(example.documents), list(dict.fromkeys(h.document for h in shown)))
-    return Marks(score=ndcg, ndcg=ndcg, recall=recall, tokens=tokens)
-
-
-def _graded(right: set[str], ranked: Sequence[str]) -> tuple[float, float]:
-    """nDCG@10 and recall of one ranking, by ir-measures."""
-    import ir_measures
-
-    if not ranked:
-        return 0.0, 0.0
-    measures = (ir_measures.nDCG @ 10, ir_measures.R @ DEEPEST)
-    run = {"q": {document: -float(rank) for rank, document in enumerate(ranked)}}
-    values = ir_measures.calc_aggregate(measures, {"q": dict.fromkeys(right, 1)}, run)
-    return float(values[measures[0]]), float(values[measures[1]])
 
 
 # --- the config --------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from ragraft.types import Passage
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ragraft.retrieval_tuning import RaceLine, RetrievalRace
+    from ragraft.compare.settings import RaceLine, RetrievalRace
 
 SHOWN = 240
 """Characters of a passage that are shown."""
