@@ -371,7 +371,10 @@ def tune(
 def tune_retrieval(
     folder: ProjectArgument = HERE,
     reranker: Annotated[
-        list[str] | None, typer.Option("--reranker", help="A cross-encoder to try, hf:NAME_OR_PATH; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--reranker", help="A cross-encoder to try beside the packaged reader, hf:NAME_OR_PATH; may be repeated."
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Leave ragraft.toml as it is.")] = False,
     json: JsonOption = False,

@@ -172,7 +172,7 @@ class ModelsSection(Section):
     embedder: str = "minilm"
     generator: str = "pocket"
     reranker: str | None = None
-    """A cross-encoder, `hf:NAME_OR_PATH`, that reads each question with the best candidates and ranks them anew."""
+    """What reads each question with the best candidates and ranks them anew: `reader`, or a cross-encoder, `hf:NAME_OR_PATH`."""
     timeout_s: Annotated[float, Field(gt=0)] = 60.0
     retries: Annotated[int, Field(ge=0)] = 4
     concurrency: Positive = 8

@@ -66,6 +66,7 @@ path = "examples.jsonl"          # JSONL, CSV, or chat-format JSONL; `ragraft ex
 [models]
 embedder = "minilm"              # or hf:NAME_OR_PATH, openai:MODEL
 generator = "pocket"             # or hf:NAME_OR_PATH, openai:MODEL, http://HOST/v1#MODEL
+# reranker = "reader"            # ranks the best passages anew; or a cross-encoder, hf:NAME_OR_PATH
 # mark_passages = true           # prompts mark passages as data, against instructions in documents; by default all models but pocket
 
 # [chunks]

@@ -86,7 +86,7 @@ def tune(
 ) -> RetrievalRace:
     """Race the settings on the dev questions that name documents or have no answer; write the winner unless `dry_run`.
 
-    `rerankers`: cross-encoders that are tried beside the config's. The index must be in step with the documents. Raises
+    `rerankers`: cross-encoders that are tried beside the packaged reader and the config's. The index must be in step with the documents. Raises
     `DataError` with too few questions, `ModelError` for a reranker that cannot be loaded.
     """
     started = time.perf_counter()
@@ -172,8 +172,8 @@ def _chunk_sizes(track: _Track, present: Setting) -> list[Setting] | str:
 
 
 def _rerankers(track: _Track, more: Sequence[str], present: Setting) -> list[Setting] | str:
-    names = dict.fromkeys(filter(None, (present.reranker, *more)))
-    return [replace(present, reranker=n) for n in (None, *names)] if names else "none is named (--reranker hf:NAME)"
+    names = dict.fromkeys((None, "reader", present.reranker, *more))
+    return [replace(present, reranker=name) for name in names]
 
 
 def _passages(track: _Track, present: Setting) -> list[Setting] | str:

@@ -45,7 +45,7 @@ def test_its_fingerprint_is_known_without_loading(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("spec", ["minilm", "openai:x", "hf:"])
 def test_another_form_is_named(spec: str) -> None:
-    with pytest.raises(ModelError, match="write hf:NAME_OR_PATH"):
+    with pytest.raises(ModelError, match="write reader or hf:NAME_OR_PATH"):
         load.reranker(spec)
 
 
@@ -57,3 +57,11 @@ def test_a_model_with_several_scores_is_named(tmp_path: Path) -> None:
 def test_a_folder_that_holds_none_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"no \*\.safetensors"):
         load.reranker(f"hf:{tmp_path}")
+
+
+def test_the_packaged_reader_ranks_what_answers_first() -> None:
+    reranker = load.reranker("reader")
+    texts = ["The Elm plan keeps logs for 24 days.", "The Elm plan costs €14 per month.", "Elms grow by rivers."]
+    scores = reranker("What does the Elm plan cost?", texts)
+    assert scores.index(max(scores)) == 1
+    assert load.reranker_fingerprint("reader") == reranker.fingerprint

@@ -18,6 +18,15 @@ SHOWN = 240
 """Characters of a passage that are shown."""
 
 
+WIDE = 120
+"""Columns of a terminal that shows the race whole."""
+_COLUMNS: tuple[str, ...] = (
+    *("", "value", "score", "95 %", "nDCG@10", "recall", "tokens", "n"),
+    *("gap", "gap 95 %", "p", "fate"),
+)
+_WIDE_ONLY = ("95 %", "nDCG@10", "recall", "tokens", "p")
+
+
 def print_passages(passages: Sequence[Passage], console: Console) -> None:
     """Each passage with what ranked it where it is; no line needs a wide terminal."""
     for passage in passages:
@@ -54,15 +63,17 @@ def print_race(race: RetrievalRace, console: Console) -> None:
     """The table of all rounds, what was not raced, and what goes into `ragraft.toml`."""
     from rich.table import Table
 
+    shown = [name for name in _COLUMNS if console.width >= WIDE or name not in _WIDE_ONLY]
     table = Table(show_edge=False, pad_edge=False)
-    for column in ("", "value", "score (95 %)", "nDCG@10", "recall", "tokens", "n", "to present (95 %)", "p", ""):
-        table.add_column(column, justify="left" if column in ("", "value") else "right")
+    for name in shown:
+        table.add_column(name, justify="left" if name in ("", "value") else "right", no_wrap=True)
     for number, line in enumerate(race.lines):
         first = number == 0 or race.lines[number - 1].round != line.round
-        table.add_row(line.round if first else "", *_cells(line), end_section=_last(race.lines, number))
+        cells = dict(zip(_COLUMNS, (line.round if first else "", *_cells(line)), strict=True))
+        table.add_row(*(cells[name] for name in shown), end_section=_last(race.lines, number))
     console.print(table)
     console.print(
-        f"[dim]{race.n} dev questions, {race.unanswerable} without an answer (score 1 when nothing is returned); p after Holm "
+        f"[dim]{race.n} dev questions, {race.unanswerable} without an answer (score 1 when nothing is returned); gap: to the present setting; p after Holm "
         f"within a round and Bonferroni over rounds; {race.seconds:.0f} s.[/]",
         highlight=False,
     )
@@ -82,10 +93,9 @@ def _last(lines: Sequence[RaceLine], number: int) -> bool:
 
 
 def _cells(line: RaceLine) -> tuple[str, ...]:
-    found = line.score
-    score = f"{found.mean:.3f} ({found.low:.3f}–{found.high:.3f})" if found.mean is not None else "–"
-    d = line.difference
-    gap, p = ("", "") if d is None else (f"{d.mean:+.3f} ({d.low:+.3f} to {d.high:+.3f})", f"{d.p_adjusted:.3f}")
+    found, d = line.score, line.difference
+    score, interval = ("–", "") if found.mean is None else (f"{found.mean:.3f}", f"{found.low:.3f}–{found.high:.3f}")
+    gap = ("", "", "") if d is None else (f"{d.mean:+.3f}", f"{d.low:+.3f} to {d.high:+.3f}", f"{d.p_adjusted:.3f}")
     parts = ["–" if v is None else f"{v:.3f}" for v in (line.ndcg, line.recall)]
     fate = f"[bold]{line.fate}[/]" if line.fate == "won" else line.fate
-    return escape(line.value), score, *parts, f"{line.tokens:.0f}", str(line.n), gap, p, fate
+    return escape(line.value), score, interval, *parts, f"{line.tokens:.0f}", str(line.n), *gap, fate

@@ -7,8 +7,8 @@ from pathlib import Path
 from ragraft.config import ModelsSection
 from ragraft.errors import ModelError
 from ragraft.models import embedder as local_embedder
-from ragraft.models import local, remote
-from ragraft.models import reranker as cross_encoders
+from ragraft.models import local, remote, span
+from ragraft.models import reranker as rerankers
 from ragraft.models.hub import folder_fingerprint, model_folder
 from ragraft.models.packaged import MINILM_SHA256, POCKET_SHA256
 from ragraft.models.protocol import Embedder, Generator
@@ -46,14 +46,18 @@ def generator(
 
 
 def reranker(spec: str) -> Reranker:
-    """`hf:NAME_OR_PATH`. Raises `ModelError` for another form and for a model that is not there."""
+    """`reader` or `hf:NAME_OR_PATH`. Raises `ModelError` for another form and for a model that is not there."""
+    if spec == "reader":
+        return rerankers.span_reader()
     if not _is_local(spec):
-        raise ModelError(f"models.reranker: {spec!r} is not a cross-encoder; write hf:NAME_OR_PATH")
-    return cross_encoders.cross_encoder(spec.removeprefix("hf:"))
+        raise ModelError(f"models.reranker: {spec!r} is not a reranker; write reader or hf:NAME_OR_PATH")
+    return rerankers.cross_encoder(spec.removeprefix("hf:"))
 
 
 def reranker_fingerprint(spec: str | None) -> str:
     """Changes when the order would; nothing is loaded. Raises `ModelError` where the model is not there."""
+    if spec == "reader":
+        return span.load_settings(span.reader_folder()).sha256
     return _fingerprint(spec) if spec else ""
 
 
