@@ -93,9 +93,11 @@ def _freshness(fresh: ProbeResult) -> Table:
             )
             continue
         met = reading.value >= bar if sign == ">=" else reading.value <= bar
+        low, high = reading.low, reading.high
+        unsure = low is not None and high is not None and low < bar < high
         table.add_row(
             f"{arm}: {figure.label}", f"{sign} {bar}", _shown(figure, reading.value), _interval(figure, reading),
-            str(reading.n), "yes" if met else "no",
+            str(reading.n), "cannot tell" if unsure else "yes" if met else "no",
         )  # fmt: skip
     return table
 
