@@ -108,6 +108,7 @@ def test_the_second_measurement_is_the_probe_of_the_greatest_doubt(answers: Answ
     found = advise(answers)
     assert found.measurements[1].probe == probe
     read = config.parse(tomllib.loads(found.config))
+    assert read.traffic.questions_per_month == found.answers.traffic
     assert (read.probes.run, read.compare.arms) == ((probe,), found.measurements[0].arms)
     assert found.arm in read.compare.arms
 

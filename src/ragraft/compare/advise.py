@@ -261,6 +261,7 @@ def _config(answers: Answers, measurements: tuple[Measurement, Measurement]) -> 
         "[probes]",
         f"run = [{_quoted([second.probe] if second.probe else [])}]",
     ]
+    lines += ["", "[traffic]", f"questions_per_month = {answers.traffic}"]
     limits = ["must_cite = true"] if answers.task == "answer" and answers.sources == "yes" else []
     limits += [f"max_p95_ms = {answers.latency}"] if answers.latency else []
     lines += ["", "[constraints]", *limits] if limits else []

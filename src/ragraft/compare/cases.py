@@ -233,7 +233,7 @@ def _used(outcome: Answer, example: Example, keys: dict[str, int]) -> tuple[Used
 
 
 def _notes(outcome: Answer) -> tuple[str, ...]:
-    """What deserves a word: refusals, invented citations, passages that did not fit, tokens, confidence."""
+    """What deserves a word: the answer's own notes, refusals, invented citations, passages that did not fit, tokens, confidence."""
     first, last = outcome.highlight or (0, 0)
     notes = [
         (outcome.refused, "refused to answer"),
@@ -242,7 +242,7 @@ def _notes(outcome: Answer) -> tuple[str, ...]:
         (outcome.dropped > 0, wording.count(outcome.dropped, "passage") + " dropped: the prompt was full"),
         (outcome.completion_tokens > 0, f"{outcome.prompt_tokens:,} + {outcome.completion_tokens:,} tokens"),
     ]
-    shown = [text for holds, text in notes if holds]
+    shown = [*outcome.notes, *(text for holds, text in notes if holds)]
     return tuple(shown if outcome.confidence is None else [*shown, f"confidence {outcome.confidence:.2f}"])
 
 
