@@ -16,9 +16,9 @@ from .planted import Memory, Reading, bench, closed, indexed, value
 
 
 def costly(folder: Path) -> None:
-    until = time.process_time() + 0.6
     block = bytearray(300_000_000)
     block[::4096] = b"x" * len(block[::4096])
+    until = time.process_time() + 0.6  # from here on, so that the memory is held while somebody can look at it
     while time.process_time() < until:
         pass
 
