@@ -1,1 +1,1 @@
-"""What the commands print, where it is more than a line or two."""
+"""The commands, a module each for those that belong together; `cli.py` names them."""

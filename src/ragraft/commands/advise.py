@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 
+from ragraft.commands.shared import Json, emit, terminal
 from ragraft.compare.prior import QUESTIONS, Access, Answers, Changes, Question, Team, Tone, YesNo
 from ragraft.errors import ConfigError
 from ragraft.types import Task
@@ -40,7 +42,7 @@ def advise(
         Path | None,
         typer.Option("--write", help="Write the ragraft.toml here (a file, or a folder).", show_default=False),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of tables.")] = False,
+    json: Json = False,
 ) -> None:
     """Where to start before there is data: nine questions, a first recommendation, and what to measure to settle it."""
     from ragraft.compare.advise import advise as decide
@@ -60,7 +62,7 @@ def advise(
 
         write_atomic(target, advice.config)
     if json:
-        sys.stdout.write(to_json(advice, indent=2) + "\n")
+        emit(to_json(advice, indent=2))
     else:
         _print(advice, target)
 
@@ -116,10 +118,7 @@ def _number(text: str) -> int:
 
 
 def _print(advice: Advice, written: Path | None) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-
-    console = Console()
+    console = terminal()
     console.print(f"[bold]{escape(advice.headline)}[/]", highlight=False)
     console.print(f"How sure: {advice.sure}. {escape(advice.sure_because)}", highlight=False)
     console.print()
@@ -165,8 +164,6 @@ def _signed(points: int) -> str:
 
 def _evidence(advice: Advice, console: Console) -> None:
     """Every published result that a row names, once; those that found otherwise are marked."""
-    from rich.markup import escape
-
     cited: dict[str, tuple[Published, bool]] = {}
     for reason in advice.reasons:
         cited |= {p.id: (p, True) for p in reason.against}

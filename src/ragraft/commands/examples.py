@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from rich.markup import escape
+
+from ragraft.commands.shared import HERE, Folder, Json, Wait, as_reader, emit, opened, terminal
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,17 +28,12 @@ FILE = "examples-made.jsonl"
 
 app = typer.Typer(help="Make examples from documents, and review them.", no_args_is_help=True, rich_markup_mode="rich")
 
-_Project = Annotated[
-    Path, typer.Argument(help="The project's folder (holds ragraft.toml).", show_default="this folder")
-]
 _Output = Annotated[Path, typer.Option("--output", help="The review file, in the project's folder.")]
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of tables.")]
-_Wait = Annotated[bool, typer.Option("--wait", help="When another ragraft works on the project, wait for it.")]
 
 
 @app.command(epilog="Example:  ragraft examples make handbook --count 200")
 def make(
-    folder: _Project = Path(),
+    folder: Folder = HERE,
     count: Annotated[
         int, typer.Option("--count", min=1, help="Questions the file is to hold, rejected ones apart.")
     ] = 100,
@@ -66,22 +64,18 @@ def make(
         typer.Option("--as", help="Only what this reader may see is used.", show_default="the evaluation's reader"),
     ] = None,
     group: Annotated[list[str] | None, typer.Option("--group", help="A group of that reader; may be repeated.")] = None,
-    json: _Json = False,
-    wait: _Wait = False,
+    json: Json = False,
+    wait: Wait = False,
 ) -> None:
     """Draft questions from the documents and check each; a person accepts them with `review`. Run again, it goes on."""
     from ragraft import pipeline
-    from ragraft.context import Context
-    from ragraft.progress import bars
     from ragraft.synthesis.make import Wish
-    from ragraft.types import Reader
     from ragraft.workspace import to_json
 
-    with bars(_console(stderr=True), quiet=json) as notify:
-        context = Context(folder, notify)
+    with opened(folder, quiet=json) as context:
         reader = context.evaluation_reader
         if user is not None or group:
-            reader = Reader(user=user or reader.user, groups=frozenset(group or ()))
+            reader = as_reader(user or reader.user, group)
         wish = Wish(
             count=count,
             seed=context.config.project.seed if seed is None else seed,
@@ -92,9 +86,9 @@ def make(
         )
         made = pipeline.make_examples(context, wish, reader, wait=wait)
     if json:
-        sys.stdout.write(to_json(made, indent=2) + "\n")
+        emit(to_json(made, indent=2))
     else:
-        print_made(made, _console())
+        print_made(made, terminal())
 
 
 def _by(name: str | None, context: Context) -> Literal["rule", "model"]:
@@ -115,15 +109,15 @@ def print_made(made: Made, console: Console) -> None:
     table.add_column("")
     table.add_row(str(made.drafted), f"drafted by {made.by}")
     for reason in made.rejected:
-        table.add_row(f"[dim]− {reason.count}[/]", f"[dim]{_escape(reason.why)}[/]")
+        table.add_row(f"[dim]− {reason.count}[/]", f"[dim]{escape(reason.why)}[/]")
     if made.unused > 0:
         table.add_row(f"[dim]− {made.unused}[/]", "[dim]not needed[/]")
     table.add_row(f"[bold]{made.added}[/]", "[bold]new in the file[/]")
     for reason in made.skipped:
-        table.add_row(f"[dim]{reason.count}[/]", f"[dim]left out: {_escape(reason.why)}[/]")
+        table.add_row(f"[dim]{reason.count}[/]", f"[dim]left out: {escape(reason.why)}[/]")
     console.print(table)
     console.print(
-        f"[bold]{_escape(made.path)}[/] holds {made.held} from {made.documents} documents: {made.unanswerable} that no document "
+        f"[bold]{escape(made.path)}[/] holds {made.held} from {made.documents} documents: {made.unanswerable} that no document "
         f"answers, {made.hard} that a search finds another passage first for, {made.held - made.unanswerable - made.hard} others.",
         highlight=False,
     )
@@ -132,11 +126,11 @@ def print_made(made: Made, console: Console) -> None:
 
 @app.command(epilog="Example:  ragraft examples review handbook")
 def review(
-    folder: _Project = Path(),
+    folder: Folder = HERE,
     output: _Output = Path(FILE),
     accept_all: Annotated[bool, typer.Option("--accept-all", help="Accept every draft unseen.")] = False,
-    json: _Json = False,
-    wait: _Wait = False,
+    json: Json = False,
+    wait: Wait = False,
 ) -> None:
     """Accept, edit or reject each draft; what is accepted is appended to the examples, marked as synthetic."""
     from ragraft import pipeline
@@ -153,7 +147,7 @@ def review(
         rows = tuple(replace(r, status="accepted") if r.status == "draft" else r for r in rows)
         reviewing.write(path, rows)
     elif at_terminal() and not json:
-        rows = ask_person(rows, path, _console())
+        rows = ask_person(rows, path, terminal())
     added = pipeline.add_examples(context, rows, wait=wait)
     print_review(rows, added, unseen, folder / context.config.examples.path, json=json)
 
@@ -168,13 +162,13 @@ def print_review(rows: Sequence[Row], added: int, unseen: int, path: Path, *, js
 
     counts = Counter[str](r.status for r in rows)
     if json:
-        sys.stdout.write(to_json({"added": added, "accepted_unseen": unseen, **counts}, dict[str, int]) + "\n")
+        emit(to_json({"added": added, "accepted_unseen": unseen, **counts}, dict[str, int]))
         return
-    console = _console()
+    console = terminal()
     if unseen:
         console.print(f"[yellow]{unseen} accepted that nobody has read.[/] A comparison on them says so.")
     console.print(
-        f"{added} added to [bold]{_escape(str(path))}[/]; {counts['accepted']} accepted, {counts['rejected']} rejected, "
+        f"{added} added to [bold]{escape(str(path))}[/]; {counts['accepted']} accepted, {counts['rejected']} rejected, "
         f"{counts['draft']} still to be read.",
         highlight=False,
     )
@@ -207,12 +201,12 @@ def show(row: Row, place: str, console: Console) -> None:
     e = row.example
     kind = "hard, " * row.hard + row.by if e.answerable else "no document answers it"
     console.print()
-    console.print(f"[dim]{place} · {_escape(row.made_from)} · {_escape(kind)}[/]", highlight=False)
-    console.print(f"[dim]{_escape(row.passage)}[/]", highlight=False)
-    console.print(f"[bold]{_escape(e.question)}[/]", highlight=False)
-    console.print(_escape(e.answers[0]), highlight=False)
+    console.print(f"[dim]{place} · {escape(row.made_from)} · {escape(kind)}[/]", highlight=False)
+    console.print(f"[dim]{escape(row.passage)}[/]", highlight=False)
+    console.print(f"[bold]{escape(e.question)}[/]", highlight=False)
+    console.print(escape(e.answers[0]), highlight=False)
     if e.must_include:
-        console.print(f"[dim]must hold[/] {_escape(_facts(row))}", highlight=False)
+        console.print(f"[dim]must hold[/] {escape(_facts(row))}", highlight=False)
 
 
 def _facts(row: Row) -> str:
@@ -229,15 +223,3 @@ def _edited(row: Row) -> Row:
         split = (tuple(s.strip() for s in fact.split("|") if s.strip()) for fact in text.split(";"))
         facts = tuple(fact for fact in split if fact)
     return replace(row, example=replace(e, question=question, answers=(answer,), must_include=facts))
-
-
-def _console(*, stderr: bool = False) -> Console:
-    from rich.console import Console
-
-    return Console(stderr=stderr)
-
-
-def _escape(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)

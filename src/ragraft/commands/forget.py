@@ -1,12 +1,14 @@
-"""What `ragraft forget` and `ragraft versions` print. In: values and a rich console. Writes to the console only."""
+"""`ragraft forget` and `ragraft versions`. In: arguments. Out: a plan, a certificate or a list, or JSON, on standard output."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
 from rich.markup import escape
 
+from ragraft.commands.shared import HERE, Folder, Json, Project, Wait, emit, opened, terminal
 from ragraft.types import Certificate, Version
 
 if TYPE_CHECKING:
@@ -16,6 +18,53 @@ if TYPE_CHECKING:
 
 SHOWN = 12
 """Files of a kind that are named; the certificate names all."""
+
+
+def versions(folder: Folder = HERE, json: Json = False) -> None:
+    """The versions of the index that can still be searched with `search --as-of`."""
+    from ragraft import pipeline
+    from ragraft.workspace import to_json
+
+    with opened(folder, quiet=True) as context:
+        found = pipeline.versions(context)
+    emit(to_json(found, tuple[Version, ...], indent=2)) if json else print_versions(found, terminal())
+
+
+def forget(
+    documents: Annotated[list[str] | None, typer.Argument(help="Ids of documents, as `search` shows them.")] = None,
+    where: Annotated[
+        str | None, typer.Option("--where", help="Also those that meet a filter, such as \"tag = 'x'\".")
+    ] = None,
+    project: Project = HERE,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="Show past certificates.")] = False,
+    allow: Annotated[
+        list[str] | None, typer.Option("--allow", help="Let a forgotten document in again at the next sync.")
+    ] = None,
+    json: Json = False,
+    wait: Wait = False,
+) -> None:
+    """Erase documents from the index, its older versions, caches and reports; name the adapters that learned from them."""
+    from ragraft import pipeline
+    from ragraft.workspace import to_json
+
+    with opened(project, quiet=json) as context:
+        if listed:
+            past = pipeline.certificates(context)
+            emit(to_json(past, indent=2)) if json else print_certificates(past.done, past.unfinished, terminal())
+            return
+        if allow:
+            pipeline.allow(context, allow, wait=wait)
+            return
+        names = pipeline.to_forget(context, documents or (), where)
+        if not names:
+            raise typer.BadParameter("name documents, or --where")
+        if not yes:
+            print_plan(pipeline.forget_plan(context, names), terminal(stderr=True))
+            typer.confirm("Erase this for good?", abort=True, err=True)
+        done = pipeline.forget(context, names, wait=wait)
+        path = str(context.space.certificate(done.id))
+    emit(to_json(done, indent=2)) if json else print_certificate(done, path, terminal())
 
 
 def print_plan(plan: Plan, console: Console) -> None:

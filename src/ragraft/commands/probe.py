@@ -1,21 +1,52 @@
-"""What `ragraft probe` prints. In: a `ProbeResult` and a rich console. Writes to the console only."""
+"""`ragraft probe`. In: names of probes and a project. Out: a table each, or JSON, on standard output."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from ragraft.types import ArmName, ProbeFigure, ProbeResult, Reading
+import typer
+from rich.markup import escape
+
+from ragraft.commands.shared import HERE, Folder, Json, Wait, emit, opened, terminal
+from ragraft.types import PROBES, ArmName, ProbeFigure, ProbeName, ProbeResult, Reading
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
 
+def probe(
+    name: Annotated[str, typer.Argument(help=f"{', '.join(PROBES)}; all; or several with commas.")],
+    folder: Folder = HERE,
+    json: Json = False,
+    wait: Wait = False,
+) -> None:
+    """Measure one trade-off on a copy of the project: what happens when documents change, go, are secret, or lie."""
+    from ragraft import pipeline
+    from ragraft.workspace import to_json
+
+    names = probes_named(name)
+    with opened(folder, quiet=json) as context:
+        results = pipeline.probe(context, names, wait=wait)
+    if json:
+        emit(to_json(results, tuple[ProbeResult, ...], indent=2))
+        return
+    for result in results:
+        print_result(result, terminal())
+
+
+def probes_named(text: str) -> tuple[ProbeName, ...]:
+    """`all`, `none`, or names separated by commas, in the order of `PROBES`. Raises `BadParameter` for what is no probe."""
+    names = {"all": list(PROBES), "none": []}.get(text, [n.strip() for n in text.split(",")])
+    for name in names:
+        if name not in PROBES:
+            raise typer.BadParameter(f"`{name}` is not a probe; choose one of {', '.join(PROBES)}, or all, or none")
+    return tuple(p for p in PROBES if p in names)
+
+
 def print_result(result: ProbeResult, console: Console) -> None:
     """Every figure of one probe, its notes, some failures, and what it cannot conclude."""
-    from rich.markup import escape
-
     console.print()
     spent = f"{result.seconds:.0f} s, {result.cpu_seconds:.0f} s of the processor"
     console.print(f"[bold]{result.probe}[/]  {escape(result.title)}  [dim]{spent}[/]", highlight=False)

@@ -1,30 +1,108 @@
-"""What `ragraft search` and `ragraft tune-retrieval` print. In: values and a rich console. Writes to the console only."""
+"""`ragraft search` and `ragraft ask`. In: a question and who asks. Out: passages or an answer, or JSON, on standard output."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
 from rich.markup import escape
 
-from ragraft.types import Passage
+from ragraft.commands.shared import (
+    HERE,
+    Groups,
+    Json,
+    Project,
+    User,
+    arm_named,
+    as_reader,
+    emit,
+    fail,
+    opened,
+    terminal,
+)
+from ragraft.types import ARMS, Answer, Failure, Passage
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-    from ragraft.compare.settings import RaceLine, RetrievalRace
 
 SHOWN = 240
 """Characters of a passage that are shown."""
 
 
-WIDE = 120
-"""Columns of a terminal that shows the race whole."""
-_COLUMNS: tuple[str, ...] = (
-    *("", "value", "score", "95 %", "nDCG@10", "recall", "tokens", "n"),
-    *("gap", "gap 95 %", "p", "fate"),
-)
-_WIDE_ONLY = ("95 %", "nDCG@10", "recall", "tokens", "p")
+def search(
+    query: str,
+    project: Project = HERE,
+    user: User = "local",
+    group: Groups = None,
+    as_of: Annotated[
+        int | None,
+        typer.Option("--as-of", help="Search in an older version of the index (`ragraft versions` lists them)."),
+    ] = None,
+    where: Annotated[
+        str,
+        typer.Option("--where", help="Only passages that meet a filter: \"tag = 'hr' AND modified >= '2025-01-01'\"."),
+    ] = "",
+    json: Json = False,
+) -> None:
+    """The passages for a question, with the reasons for their ranks."""
+    from ragraft import pipeline
+    from ragraft.workspace import to_json
+
+    with opened(project, quiet=json) as context:
+        passages = pipeline.search(context, query, as_reader(user, group), as_of=as_of, where=where)
+        version = context.index.version if as_of is None else as_of
+    if json:
+        emit(to_json(passages, tuple[Passage, ...], indent=2))
+        return
+    if not passages:
+        terminal().print("Nothing that this reader may see matches.")
+        return
+    print_passages(passages, terminal())
+    terminal().print(f"[dim]Version {version} of the index.[/]", highlight=False)
+
+
+def ask(
+    question: str,
+    system: Annotated[str, typer.Option("--system", help=f"The arm that answers: {', '.join(ARMS)}.")] = "rag",
+    project: Project = HERE,
+    user: User = "local",
+    group: Groups = None,
+    json: Json = False,
+) -> None:
+    """Ask one arm a question, with citations."""
+    from ragraft import pipeline
+    from ragraft.workspace import to_json
+
+    with opened(project, quiet=json) as context:
+        outcome = pipeline.ask(context, question, arm_named(system), as_reader(user, group))
+    if json:
+        emit(to_json(outcome, indent=2))
+    if isinstance(outcome, Failure):
+        sys.exit(7) if json else fail(outcome.message, 7)
+    if not json:
+        _print_answer(outcome)
+
+
+def _print_answer(answer: Answer) -> None:
+    console = terminal()
+    first, last = answer.highlight or (0, 0)
+    before, words, after = (escape(t) for t in (answer.text[:first], answer.text[first:last], answer.text[last:]))
+    console.print(f"{before}[bold]{words}[/]{after}" if answer.text else "[dim](an empty answer)[/]", highlight=False)
+    for cited in answer.citations:
+        passage = answer.passages[cited.number - 1].chunk
+        heading = " › ".join(x for x in (passage.title, passage.heading) if x)
+        page = f", page {cited.page}" if cited.page else ""
+        console.print(f"[dim]\\[{cited.number}] {escape(heading)} – {escape(cited.document)}{page}[/]", highlight=False)
+    if answer.invented:
+        console.print(f"[yellow]{answer.invented} citation(s) named no passage and were removed.[/]")
+    for note in answer.notes:
+        console.print(f"[yellow]{escape(note)}[/]", highlight=False)
+    if answer.index_version is not None:
+        console.print(f"[dim]Version {answer.index_version} of the index.[/]", highlight=False)
+    if answer.dropped:
+        console.print(f"[dim]{answer.dropped} passage(s) did not fit the model's context.[/]")
 
 
 def print_passages(passages: Sequence[Passage], console: Console) -> None:
@@ -57,45 +135,3 @@ def _ranked(score: float | None, rank: int | None) -> str:
     if score is None:
         return "–"
     return f"{score:.2f} ({f'#{rank}' if rank else '–'})"
-
-
-def print_race(race: RetrievalRace, console: Console) -> None:
-    """The table of all rounds, what was not raced, and what goes into `ragraft.toml`."""
-    from rich.table import Table
-
-    shown = [name for name in _COLUMNS if console.width >= WIDE or name not in _WIDE_ONLY]
-    table = Table(show_edge=False, pad_edge=False)
-    for name in shown:
-        table.add_column(name, justify="left" if name in ("", "value") else "right", no_wrap=True)
-    for number, line in enumerate(race.lines):
-        first = number == 0 or race.lines[number - 1].round != line.round
-        cells = dict(zip(_COLUMNS, (line.round if first else "", *_cells(line)), strict=True))
-        table.add_row(*(cells[name] for name in shown), end_section=_last(race.lines, number))
-    console.print(table)
-    console.print(
-        f"[dim]{race.n} dev questions, {race.unanswerable} without an answer (score 1 when nothing is returned); gap: to the present setting; p after Holm "
-        f"within a round and Bonferroni over rounds; {race.seconds:.0f} s.[/]",
-        highlight=False,
-    )
-    for note in race.notes:
-        console.print(f"[dim]Not raced: {escape(note)}.[/]", highlight=False)
-    if not race.changes:
-        console.print("Nothing is better than the present settings beyond noise; ragraft.toml stays as it is.")
-    for change in race.changes:
-        before, after = ("(not set)" if v is None else str(v) for v in (change.before, change.after))
-        console.print(f"[bold]{change.section}.{change.key}[/]: {escape(before)} → {escape(after)}", highlight=False)
-    if race.changes:
-        console.print("Written to ragraft.toml." if race.written else "A dry run: ragraft.toml stays as it is.")
-
-
-def _last(lines: Sequence[RaceLine], number: int) -> bool:
-    return number + 1 < len(lines) and lines[number + 1].round != lines[number].round
-
-
-def _cells(line: RaceLine) -> tuple[str, ...]:
-    found, d = line.score, line.difference
-    score, interval = ("–", "") if found.mean is None else (f"{found.mean:.3f}", f"{found.low:.3f}–{found.high:.3f}")
-    gap = ("", "", "") if d is None else (f"{d.mean:+.3f}", f"{d.low:+.3f} to {d.high:+.3f}", f"{d.p_adjusted:.3f}")
-    parts = ["–" if v is None else f"{v:.3f}" for v in (line.ndcg, line.recall)]
-    fate = f"[bold]{line.fate}[/]" if line.fate == "won" else line.fate
-    return escape(line.value), score, interval, *parts, f"{line.tokens:.0f}", str(line.n), *gap, fate

@@ -1,12 +1,14 @@
-"""How `ragraft sync` shows its report and its plan. In: a report or a plan, and a console. Writes to that console."""
+"""`ragraft sync`. In: arguments. Out: its report or its plan, as lines or as JSON, on standard output."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
 from rich.markup import escape
 
+from ragraft.commands.shared import HERE, Folder, Json, Wait, emit, opened, terminal
 from ragraft.types import Skipped, SyncPlan, SyncReport
 
 if TYPE_CHECKING:
@@ -14,6 +16,38 @@ if TYPE_CHECKING:
 
 NAMES = 20
 """So many names of a kind are shown; `--json` has them all."""
+
+
+def sync(
+    folder: Folder = HERE,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Make the index anew, beside the old one: after a change of embedder.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Then follow the folders and sync on every change, until Ctrl-C.")
+    ] = False,
+    json: Json = False,
+    wait: Wait = False,
+) -> None:
+    """Bring the index up to date with the documents and sources."""
+    from ragraft import pipeline
+    from ragraft.workspace import to_json
+
+    if watch and (rebuild or dry_run):
+        raise typer.BadParameter("--watch goes with neither --rebuild nor --dry-run")
+    console = terminal()
+    if watch:
+        with opened(folder, quiet=True) as context:
+            for report in pipeline.watch(context):
+                emit(to_json(report)) if json else print_report(report, console)
+        return
+    with opened(folder, quiet=json) as context:
+        done = pipeline.plan(context) if dry_run else pipeline.sync(context, rebuild=rebuild, wait=wait)
+    if json:
+        emit(to_json(done, indent=2))
+    else:
+        print_plan(done, console) if isinstance(done, SyncPlan) else print_report(done, console)
 
 
 def print_report(report: SyncReport, console: Console) -> None:
