@@ -222,8 +222,7 @@ class Workspace:
             working.rename(target)
         except OSError as error:
             raise disk_error(error, target) from error
-        except Exception as error:
-            # Writers of weights report a full disk as errors of their own.
+        except _weight_errors() as error:
             if shutil.disk_usage(working).free < FULL_BELOW:
                 raise disk_error(OSError(errno.ENOSPC, ""), target) from error
             raise
@@ -267,6 +266,13 @@ class Workspace:
                 yield
             finally:
                 _sign(file.fileno(), "")
+
+
+def _weight_errors() -> tuple[type[Exception], ...]:
+    """What writers of weights raise where the disk is full instead of an `OSError`: torch the first, safetensors the second."""
+    from safetensors import SafetensorError
+
+    return RuntimeError, SafetensorError
 
 
 def _sign(descriptor: int, holder: str) -> None:

@@ -34,12 +34,12 @@ def _from_hub(name: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    try:
+    with contextlib.suppress(
+        LocalEntryNotFoundError, HFValidationError
+    ):  # not in the cache: the hub is asked, and says why not
         cached = Path(snapshot_download(name, allow_patterns=_FILES, local_files_only=True))
         if any(cached.glob("*.safetensors")):
             return cached
-    except (LocalEntryNotFoundError, HFValidationError):
-        pass
     try:
         return Path(snapshot_download(name, allow_patterns=_FILES))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, httpx.HTTPError, OSError) as error:

@@ -143,10 +143,9 @@ class RemoteGenerator:
                 for _ in as_completed(calls):
                     if on_done:
                         on_done(1)
-            except BaseException:
+            finally:
                 # Ctrl-C must not wait for the calls that are still queued.
                 pool.shutdown(wait=False, cancel_futures=True)
-                raise
             return tuple(call.result() for call in calls)
 
     def stream(self, prompt: Prompt, *, max_new_tokens: int) -> Iterator[str]:
