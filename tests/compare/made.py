@@ -27,6 +27,28 @@ PRICES = {"currency": "EUR", "cpu_hour": 3.6, "gpu_hour": 36.0, "gb_month": 0.5,
 """3.60 an hour: a second costs 0.001."""
 
 
+ANSWER = Answer(text="a", raw="a", refused=False)
+
+
+def evaluation(
+    arm: ArmName,
+    examples: Sequence[Example],
+    values: Sequence[float | None],
+    *,
+    metric: str = "correct",
+    more: Sequence[Score] = (),
+    outcome: Answer = ANSWER,
+    seconds: Sequence[float] = (),
+) -> Evaluation:
+    """`arm` gave the same answer everywhere, with these values of `metric` and every case with `more` scores; `seconds` of single
+    requests."""
+    cases = tuple(
+        CaseResult(example=e.id, group=e.group, outcome=outcome, scores=(Score(name=metric, value=v), *more))
+        for e, v in zip(examples, values, strict=True)
+    )
+    return Evaluation(arm=arm, fingerprint=arm, cases=cases, latency=tuple(Timings(generate=s) for s in seconds))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Made:
     comparison: Comparison
@@ -51,21 +73,7 @@ def made(
     n = len(next(iter(scores.values())))
     examples = [Example(id=str(i), question=f"q{i}", answers=("a",), group=str(i)) for i in range(n)]
     evaluations = tuple(
-        Evaluation(
-            arm=arm,
-            fingerprint=arm,
-            cases=tuple(
-                CaseResult(
-                    example=e.id,
-                    group=e.group,
-                    outcome=Answer(text="a", raw="a", refused=False),
-                    scores=(Score(name=metric, value=v),),
-                )
-                for e, v in zip(examples, values, strict=True)
-            ),
-            latency=tuple(Timings(generate=s) for s in seconds[arm]),
-        )
-        for arm, values in scores.items()
+        evaluation(arm, examples, values, metric=metric, seconds=seconds[arm]) for arm, values in scores.items()
     )
     found = settings(**sections)
     built = dict.fromkeys(scores, 0.0)

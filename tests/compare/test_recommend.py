@@ -20,8 +20,9 @@ from ragraft.types import (
     Example,
     Failure,
     Score,
-    Timings,
 )
+
+from .made import ANSWER, evaluation
 
 
 def compared(
@@ -30,23 +31,10 @@ def compared(
     """A comparison of arms by their scores per question; two questions a group; an arm's cost grows with its place."""
     n = len(next(iter(scores.values())))
     examples = [Example(id=str(i), question=f"q{i}", answers=("a",), group=str(i // 2)) for i in range(n)]
+    citing = replace(ANSWER, citations=(Citation(number=1, chunk="c", document="d"),))
+    more = [Score(name="cited", value=cited)]
     evaluations = [
-        Evaluation(
-            arm=arm,
-            fingerprint=arm,
-            cases=tuple(
-                CaseResult(
-                    example=e.id,
-                    group=e.group,
-                    outcome=Answer(
-                        text="a", raw="a", refused=False, citations=(Citation(number=1, chunk="c", document="d"),)
-                    ),
-                    scores=(Score(name="correct", value=v), Score(name="cited", value=cited)),
-                )
-                for e, v in zip(examples, values, strict=True)
-            ),
-            latency=(Timings(generate=0.1 * (place + 1)),) * 5,
-        )
+        evaluation(arm, examples, values, more=more, outcome=citing, seconds=[0.1 * (place + 1)] * 5)
         for place, (arm, values) in enumerate(scores.items())
     ]
     seconds: dict[ArmName, float] = {

@@ -11,9 +11,10 @@ from ragraft.compare import terminal, view
 from ragraft.compare.compare import compare
 from ragraft.compare.recommend import recommend
 from ragraft.config import Config
-from ragraft.types import Answer, ArmName, CaseResult, Comparison, Evaluation, Example, Report, Score
+from ragraft.types import ArmName, Comparison, Example, Report
 
 from .factory import answer_report
+from .made import evaluation
 
 HUMAN = {"rag": 0.9, "raft": 0.5}
 SYNTHETIC = {"rag": 0.2, "raft": 1.0}
@@ -31,20 +32,7 @@ def comparison(human: int, synthetic: int) -> Comparison:
         place, n, share = (i, human, HUMAN[arm]) if i < human else (i - human, synthetic, SYNTHETIC[arm])
         return float(place < share * n)
 
-    evaluations = [
-        Evaluation(
-            arm=arm,
-            fingerprint=arm,
-            cases=tuple(
-                CaseResult(
-                    example=e.id, group=e.group, outcome=Answer(text="a", raw="a", refused=False),
-                    scores=(Score(name="correct", value=right(arm, i)),),
-                )
-                for i, e in enumerate(examples)
-            ),
-        )
-        for arm in arms
-    ]  # fmt: skip
+    evaluations = [evaluation(arm, examples, [right(arm, i) for i in range(len(examples))]) for arm in arms]
     seconds: dict[ArmName, float] = {"rag": 1.0, "raft": 2.0}
     return compare(evaluations, examples, metric="correct", build_seconds=seconds, config=Config(), not_applicable=())
 
