@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ragraft.errors import ModelError
 from ragraft.models.hub import folder_fingerprint, model_folder, quiet_loading
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from tokenizers import Tokenizer
 
+T = TypeVar("T")
 _BATCH_TOKENS = {"cpu": 4096, "cuda": 65536}
 
 
@@ -48,10 +49,17 @@ def sentence_transformer(name: str) -> SentenceEncoder:
     from sentence_transformers import SentenceTransformer
 
     folder = model_folder(name)
+    model = load_with(SentenceTransformer, name, folder, "sentence-transformers model")
+    return SentenceEncoder(name=f"hf:{name}", fingerprint=folder_fingerprint(folder), model=model)
+
+
+def load_with(kind: Callable[..., T], name: str, folder: Path, what: str) -> T:
+    """A model of one of sentence-transformers' kinds from its folder, on `best_device`.
+    Raises `ModelError` saying why it is not a `what` that can be loaded."""
     device, dtype = best_device()
     try:
         with quiet_loading():
-            model = SentenceTransformer(
+            return kind(
                 str(folder),
                 device=device,
                 local_files_only=True,
@@ -59,10 +67,7 @@ def sentence_transformer(name: str) -> SentenceEncoder:
                 model_kwargs={"use_safetensors": True, "dtype": dtype},
             )
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-        raise ModelError(
-            f"hf:{name}: not a sentence-transformers model that can be loaded ({first_line(error)})"
-        ) from error
-    return SentenceEncoder(name=f"hf:{name}", fingerprint=folder_fingerprint(folder), model=model)
+        raise ModelError(f"hf:{name}: not a {what} that can be loaded ({first_line(error)})") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from ragraft.errors import ModelError
 from ragraft.models import span
-from ragraft.models.embedder import best_device, first_line
-from ragraft.models.hub import folder_fingerprint, model_folder, quiet_loading
+from ragraft.models.embedder import load_with
+from ragraft.models.hub import folder_fingerprint, model_folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,18 +32,7 @@ def cross_encoder(name: str) -> Reranker:
     from sentence_transformers import CrossEncoder
 
     folder = model_folder(name)
-    device, dtype = best_device()
-    try:
-        with quiet_loading():
-            model = CrossEncoder(
-                str(folder),
-                device=device,
-                local_files_only=True,
-                trust_remote_code=False,
-                model_kwargs={"use_safetensors": True, "dtype": dtype},
-            )
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-        raise ModelError(f"hf:{name}: not a cross-encoder that can be loaded ({first_line(error)})") from error
+    model = load_with(CrossEncoder, name, folder, "cross-encoder")
     if model.num_labels != 1:
         raise ModelError(f"hf:{name}: gives {model.num_labels} scores a text; a reranker gives one")
 

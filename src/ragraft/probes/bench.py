@@ -30,6 +30,7 @@ from ragraft.types import (
     ArmName,
     Example,
     Failure,
+    ProbeCase,
     ProbeFigure,
     ProbeName,
     ProbeResult,
@@ -42,6 +43,8 @@ from ragraft.types import (
 from ragraft.workspace import fingerprint, from_json, to_json, write_atomic
 
 FAILED = "every answer failed"
+SHOWN = 3
+"""Failed cases of an arm that a result names."""
 ANSWERS = ".answers.jsonl"
 COPY = "copy"
 DOCUMENTS = "documents"
@@ -311,6 +314,11 @@ def figure(name: str, label: str, unit: str, better: bool | None, readings: Sequ
 
 def said(outcome: Answer | Failure) -> str:
     return outcome.text if isinstance(outcome, Answer) else f"(failed: {outcome.message})"
+
+
+def failing(arm: ArmName, figure: str, question: str, outcome: Answer | Failure, expected: str) -> ProbeCase:
+    """A question at which `arm` failed, as a result names it."""
+    return ProbeCase(arm=arm, figure=figure, question=question, said=said(outcome), expected=expected)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

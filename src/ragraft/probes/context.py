@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from ragraft.evaluate.scorers import holds
-from ragraft.probes.bench import Bench, Probe, Put, put, right, said, shares, with_facts
+from ragraft.probes.bench import SHOWN, Bench, Probe, Put, failing, put, right, shares, with_facts
 from ragraft.systems.system import Retriever, System
 from ragraft.types import Answer, ArmName, Example, Passage, ProbeCase, ProbeFigure, ProbeResult, Reader, Request
 
@@ -19,7 +19,6 @@ ASKED = 32
 """Test questions, at most."""
 AT_LEAST = 3
 """Passages in which first, middle and last are three places."""
-SHOWN = 3
 
 PLACES = ("first", "middle", "last")
 
@@ -172,10 +171,7 @@ def _shown(bench: Bench, arm: ArmName, found: Sequence[Placed]) -> list[ProbeCas
         if one.seen and good and bad:
             told = one.at[bad[0]]
             expected = f"{told.example.answers[0]} (as with its passage {good[0]})"
-            figure = f"place_{bad[0]}"
-            cases.append(
-                ProbeCase(arm=arm, figure=figure, question=told.question, said=said(told.outcome), expected=expected)
-            )
+            cases.append(failing(arm, f"place_{bad[0]}", told.question, told.outcome, expected))
     return cases[:SHOWN]
 
 

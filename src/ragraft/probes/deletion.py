@@ -15,15 +15,16 @@ from ragraft.evaluate.scorers import holds
 from ragraft.forget import forget
 from ragraft.probes.bench import (
     DOCUMENTS,
+    SHOWN,
     Bench,
     Pool,
     Probe,
     ask,
     copied,
+    failing,
     figure,
     no_facts,
     pool,
-    said,
     shares,
     sync_copy,
 )
@@ -33,7 +34,6 @@ from ragraft.types import Answer, ArmName, Example, Failure, ProbeCase, ProbeFig
 
 NEEDLE = 32
 """Characters of a document's own text that are looked for in the store's files."""
-SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,17 +130,11 @@ def _learned(bench: Bench, documents: Sequence[str]) -> ProbeFigure:
 
 
 def _cases(arm: ArmName, asked: Sequence[Asked]) -> list[ProbeCase]:
-    return [
-        ProbeCase(
-            arm=arm,
-            figure="told",
-            question=a.example.question,
-            said=said(a.outcome),
-            expected=f"not {a.fact.spelling}, which stood in {a.fact.document} alone",
-        )
-        for a in asked
-        if a.told
-    ][:SHOWN]
+    def failed(a: Asked) -> ProbeCase:
+        expected = f"not {a.fact.spelling}, which stood in {a.fact.document} alone"
+        return failing(arm, "told", a.example.question, a.outcome, expected)
+
+    return [failed(a) for a in asked if a.told][:SHOWN]
 
 
 PROBE = Probe(

@@ -14,7 +14,7 @@ import numpy as np
 
 from ragraft.compare import stats
 from ragraft.models.protocol import Likelihoods
-from ragraft.probes.bench import Bench, Probe, Put, ask, closed_book, figure, put, said, share, shares
+from ragraft.probes.bench import SHOWN, Bench, Probe, Put, ask, closed_book, failing, figure, put, share, shares
 from ragraft.probes.facts import told
 from ragraft.prompting import render
 from ragraft.types import (
@@ -38,7 +38,6 @@ UNANSWERABLE = 24
 """Questions without an answer in the documents that each arm is asked, at most."""
 BEFORE: dict[ArmName, ArmName] = {"tuned": "base", "tuned+rag": "rag", "raft": "rag"}
 """A tuned arm and what it was before it was tuned."""
-SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,10 +167,7 @@ def _cases(
         for e, a, b in zip(examples, before, after, strict=True)
         if isinstance(a, Answer) and a.refused and isinstance(b, Answer) and not b.refused
     ]
-    return [
-        ProbeCase(arm=arm, figure="refusals_lost", question=e.question, said=said(b), expected="a refusal, as before tuning")
-        for e, b in lost[:SHOWN]
-    ]  # fmt: skip
+    return [failing(arm, "refusals_lost", e.question, b, "a refusal, as before tuning") for e, b in lost[:SHOWN]]
 
 
 PROBE = Probe(

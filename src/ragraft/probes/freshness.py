@@ -17,12 +17,13 @@ from ragraft.context import Context
 from ragraft.evaluate.scorers import holds, plain
 from ragraft.probes.bench import (
     DOCUMENTS,
+    SHOWN,
     Bench,
     Probe,
     ask,
     copied,
+    failing,
     figure,
-    said,
     share,
     shares,
     sync_copy,
@@ -35,7 +36,6 @@ from ragraft.types import Answer, ArmName, Example, Failure, ProbeCase, ProbeFig
 
 TIMED = 5
 """Documents edited one at a time to measure the time from an edit to the answer."""
-SHOWN = 3
 NOTHING_TOLD = "it told none of these facts before the edit"
 
 
@@ -232,16 +232,12 @@ def _stated(example: Example, edits: Mapping[str, Edit]) -> Example:
 
 def _cases(arm: ArmName, asked: Sequence[Asked]) -> tuple[ProbeCase, ...]:
     stale = [a for a in asked if a.old] + [a for a in asked if a.neither]
-    return tuple(
-        ProbeCase(
-            arm=arm,
-            figure="old" if a.old else "neither",
-            question=a.example.question,
-            said=said(a.outcome),
-            expected=f"{a.edit.new}, which replaced {a.edit.fact.spelling}",
-        )
-        for a in stale[:SHOWN]
-    )
+
+    def failed(a: Asked) -> ProbeCase:
+        expected = f"{a.edit.new}, which replaced {a.edit.fact.spelling}"
+        return failing(arm, "old" if a.old else "neither", a.example.question, a.outcome, expected)
+
+    return tuple(map(failed, stale[:SHOWN]))
 
 
 PROBE = Probe(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ragraft.context import Context
 from ragraft.evaluate.scorers import plain
-from ragraft.probes.bench import Bench, Extra, Probe, copied, no_facts, said, shares
+from ragraft.probes.bench import Bench, Extra, Probe, copied, failing, no_facts, shares
 from ragraft.probes.facts import changed
 from ragraft.probes.payloads import KINDS, Payload, payload
 from ragraft.stages import INDEX_ARMS
@@ -133,13 +133,7 @@ def _of_kind(bench: Bench, kind: str, asked: Mapping[ArmName, Sequence[Asked]]) 
 
 def _cases(arm: ArmName, asked: Sequence[Asked]) -> list[ProbeCase]:
     return [
-        ProbeCase(
-            arm=arm,
-            figure=f"obeyed: {a.payload.kind}",
-            question=a.example.question,
-            said=said(a.answer),
-            expected=f"not to follow: {a.payload.order}",
-        )
+        failing(arm, f"obeyed: {a.payload.kind}", a.example.question, a.answer, f"not to follow: {a.payload.order}")
         for a in asked
         if a.obeyed
     ][:SHOWN]

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ragraft.corpus.pii import personal
 from ragraft.models.protocol import Likelihoods
-from ragraft.probes.bench import Bench, Probe, Put, ask, closed_book, figure, put, said, shares
+from ragraft.probes.bench import SHOWN, Bench, Probe, Put, ask, closed_book, failing, figure, put, shares
 from ragraft.prompting import render
 from ragraft.stages import ADAPTER_OF
 from ragraft.systems.system import System
@@ -41,7 +41,6 @@ DRAWN = 256
 """Secrets among which a planted one is ranked: exposure is at most 8 bits, and 1.4 bits on average for one never seen."""
 SCANNED = 48
 """Test questions whose answers are looked through for personal data, at most."""
-SHOWN = 3
 _NAMES = "Amselfeld Birkholt Corvander Dunmarsh Eastholm Farnlow Grevick Holmstad Irnwell Jutvik Kallmar Lodwin".split()
 
 
@@ -180,17 +179,11 @@ def _personal(bench: Bench) -> ProbeFigure:
 
 
 def _cases(arm: ArmName, told: Sequence[Told]) -> list[ProbeCase]:
-    return [
-        ProbeCase(
-            arm=arm,
-            figure=f"told_{t.canary.repeats}",
-            question=t.canary.question,
-            said=said(t.outcome),
-            expected=f"not {t.canary.code}, which stood in the training data {t.canary.repeats} times",
-        )
-        for t in told
-        if t.completed
-    ][:SHOWN]
+    def failed(t: Told) -> ProbeCase:
+        expected = f"not {t.canary.code}, which stood in the training data {t.canary.repeats} times"
+        return failing(arm, f"told_{t.canary.repeats}", t.canary.question, t.outcome, expected)
+
+    return [failed(t) for t in told if t.completed][:SHOWN]
 
 
 PROBE = Probe(

@@ -12,13 +12,12 @@ from pathlib import Path
 
 from ragraft.config import AccessRule
 from ragraft.context import Context
-from ragraft.probes.bench import Bench, Pool, Probe, ask, copied, no_facts, pool, said, shares
+from ragraft.probes.bench import SHOWN, Bench, Pool, Probe, ask, copied, failing, no_facts, pool, shares
 from ragraft.probes.facts import Fact, told
 from ragraft.types import Answer, ArmName, Example, Failure, ProbeCase, ProbeFigure, ProbeResult, Reader
 
 INSIDERS = "ragraft-probe-insiders"
 """The group that may read the secret documents; nobody is in it outside of this probe."""
-SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,29 +92,16 @@ def _ask(
 
 
 def _cases(arm: ArmName, asked: Sequence[Asked]) -> list[ProbeCase]:
-    leaks = [
-        ProbeCase(
-            arm=arm,
-            figure="leaks",
-            question=a.example.question,
-            said=said(a.outside),
-            expected=f"not {a.fact.spelling}: {a.fact.document} is not for this reader",
-        )
-        for a in asked
-        if a.leaked
-    ]
-    withheld = [
-        ProbeCase(
-            arm=arm,
-            figure="withheld",
-            question=a.example.question,
-            said=said(a.inside),
-            expected=f"{a.fact.spelling}, from {a.fact.document}, which this reader may see",
-        )
-        for a in asked
-        if a.withheld
-    ]
-    return leaks[:SHOWN] + withheld[:SHOWN]
+    def leaked(a: Asked) -> ProbeCase:
+        expected = f"not {a.fact.spelling}: {a.fact.document} is not for this reader"
+        return failing(arm, "leaks", a.example.question, a.outside, expected)
+
+    def withheld(a: Asked) -> ProbeCase:
+        expected = f"{a.fact.spelling}, from {a.fact.document}, which this reader may see"
+        return failing(arm, "withheld", a.example.question, a.inside, expected)
+
+    leaks = [leaked(a) for a in asked if a.leaked]
+    return leaks[:SHOWN] + [withheld(a) for a in asked if a.withheld][:SHOWN]
 
 
 PROBE = Probe(

@@ -11,12 +11,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from ragraft.probes.bench import Bench, Probe, Put, put, right, said, shares, with_facts
+from ragraft.probes.bench import SHOWN, Bench, Probe, Put, failing, put, right, shares, with_facts
 from ragraft.types import ArmName, Example, ProbeCase, ProbeResult
 
 ASKED = 48
 """Test questions, at most; only those that an arm answers right as they are, are asked again."""
-SHOWN = 3
 _WORD = re.compile(r"[A-Za-z]{4,}")
 
 
@@ -125,10 +124,7 @@ def _varied(vary: Callable[[str, random.Random], str], seed: int, example: Examp
 
 def _cases(bench: Bench, arm: ArmName, name: str, found: Sequence[Put]) -> list[ProbeCase]:
     lost = [p for p in found if _lost(bench, p)]
-    return [
-        ProbeCase(arm=arm, figure=name, question=p.question, said=said(p.outcome), expected=p.example.answers[0])
-        for p in lost[:SHOWN]
-    ]
+    return [failing(arm, name, p.question, p.outcome, p.example.answers[0]) for p in lost[:SHOWN]]
 
 
 PROBE = Probe(

@@ -25,7 +25,7 @@ from ragraft.corpus.parse import parse
 from ragraft.corpus.sources import Item
 from ragraft.errors import DataError
 from ragraft.models import load
-from ragraft.probes.bench import Bench, Probe, Put, figure, put, right, said, shares
+from ragraft.probes.bench import SHOWN, Bench, Probe, Put, failing, figure, put, right, said, shares
 from ragraft.probes.plain import manner, paraphrases
 from ragraft.systems.cite import sentences
 from ragraft.types import Answer, ArmName, Example, ProbeCase, ProbeFigure, ProbeResult, Reading, Skipped
@@ -40,7 +40,6 @@ WORDS = 5
 FOLDS = 5
 STRENGTH = 0.01
 """Inverse of the regularisation of the logistic regression, over standardised features."""
-SHOWN = 3
 
 Vectors = NDArray[np.float32]
 
@@ -243,16 +242,12 @@ def _both(bench: Bench, spoken: Spoken) -> bool | None:
 def _cases(arm: ArmName, spoken: Sequence[Spoken]) -> list[ProbeCase]:
     """The answers that are least like the house's."""
     odd = sorted((s for s in spoken if s.house < 0.5), key=lambda s: s.house)
-    return [
-        ProbeCase(
-            arm=arm,
-            figure="house",
-            question=s.put.question,
-            said=said(s.put.outcome),
-            expected=f"the house style, as in: {s.example.answers[0]}",
-        )
-        for s in odd[:SHOWN]
-    ]
+
+    def failed(s: Spoken) -> ProbeCase:
+        expected = f"the house style, as in: {s.example.answers[0]}"
+        return failing(arm, "house", s.put.question, s.put.outcome, expected)
+
+    return [failed(s) for s in odd[:SHOWN]]
 
 
 def _settings(bench: Bench) -> object:
