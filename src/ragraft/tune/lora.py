@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ragraft.config import TuningSection
 from ragraft.errors import DataError
@@ -22,6 +22,9 @@ from ragraft.models.local import chat_text, load_causal
 from ragraft.models.packaged import file_sha256
 from ragraft.types import Adapter, CurvePoint, TrainingRow
 from ragraft.workspace import to_json, write_atomic
+
+if TYPE_CHECKING:
+    from trl.trainer.sft_config import SFTConfig
 
 Progress = Callable[[int, int, float], None]
 """(steps done, steps planned, mean loss per answer token since the last evaluation)"""
@@ -97,49 +100,18 @@ def make_trainer(
     progress: Progress | None = None,
 ) -> Any:
     """The trl trainer that `train` runs: an `AnswerTrainer` over the encoded rows, its checkpoints in `folder`."""
-    import torch
     from datasets import Dataset
     from peft import LoraConfig
     from transformers import EarlyStoppingCallback, PrinterCallback
-    from trl.trainer.sft_config import SFTConfig
 
     from ragraft.tune.trainer import AnswerTrainer, ProgressCallback, pack
 
-    device, dtype = best_device()
-    half = dtype == torch.bfloat16
-    model, tokenizer = load_causal(base, dtype=dtype)
+    model, tokenizer = load_causal(base, dtype=best_device()[1])
     data, dev = ([encode(tokenizer, row, limit=config.max_tokens) for row in part] for part in (rows, dev_rows))
     checked = bool(dev)
-    args = SFTConfig(
-        output_dir=str(folder / "checkpoints"),
-        num_train_epochs=config.raft_epochs if rows[0].kind == "raft" else config.epochs,
-        per_device_train_batch_size=config.batch_size,
-        learning_rate=config.learning_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=0.05,
-        weight_decay=0.0,
-        max_grad_norm=1.0,
-        seed=seed,
-        data_seed=seed,
-        bf16=half,
-        use_cpu=device == "cpu",
-        gradient_checkpointing=False,
-        eval_strategy="epoch" if checked else "no",
-        save_strategy="epoch",
-        logging_strategy="no",
-        save_total_limit=2,
-        load_best_model_at_end=checked,
-        metric_for_best_model="eval_loss" if checked else None,
-        greater_is_better=False if checked else None,
-        restore_callback_states_from_checkpoint=checked,
-        dataset_kwargs={"skip_prepare_dataset": True},
-        max_length=None,
-        report_to="none",
-        disable_tqdm=True,
-    )
     trainer = AnswerTrainer(
         model=model,
-        args=args,
+        args=_arguments(config, rows[0].kind, seed=seed, folder=folder, checked=checked),
         data_collator=functools.partial(pack, pad=tokenizer.pad_token_id),
         train_dataset=Dataset.from_list([{"input_ids": t.input_ids, "labels": t.labels} for t in data]),
         processing_class=tokenizer,
@@ -161,6 +133,41 @@ def make_trainer(
     if progress:
         trainer.add_callback(ProgressCallback(progress, trainer))
     return trainer
+
+
+def _arguments(config: TuningSection, kind: str, *, seed: int, folder: Path, checked: bool) -> SFTConfig:
+    """How it trains on rows of a kind; `checked`: there is a dev split to stop early on."""
+    import torch
+    from trl.trainer.sft_config import SFTConfig
+
+    device, dtype = best_device()
+    return SFTConfig(
+        output_dir=str(folder / "checkpoints"),
+        num_train_epochs=config.raft_epochs if kind == "raft" else config.epochs,
+        per_device_train_batch_size=config.batch_size,
+        learning_rate=config.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=0.05,
+        weight_decay=0.0,
+        max_grad_norm=1.0,
+        seed=seed,
+        data_seed=seed,
+        bf16=dtype == torch.bfloat16,
+        use_cpu=device == "cpu",
+        gradient_checkpointing=False,
+        eval_strategy="epoch" if checked else "no",
+        save_strategy="epoch",
+        logging_strategy="no",
+        save_total_limit=2,
+        load_best_model_at_end=checked,
+        metric_for_best_model="eval_loss" if checked else None,
+        greater_is_better=False if checked else None,
+        restore_callback_states_from_checkpoint=checked,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        max_length=None,
+        report_to="none",
+        disable_tqdm=True,
+    )
 
 
 def encode(tokenizer: Any, row: TrainingRow, *, limit: int) -> Tokens:
