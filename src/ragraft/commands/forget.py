@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from ragraft.commands.shared import HERE, Folder, Json, Project, Wait, emit, opened, terminal
+from ragraft.commands.shared import HERE, Folder, Json, Project, Wait, emit, opened, print_names, terminal
 from ragraft.types import Certificate, Version
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def forget(
 def print_plan(plan: Plan, console: Console) -> None:
     """What is about to be erased."""
     console.print(f"[bold]{len(plan.documents)}[/] document(s), {plan.chunks} chunk(s) of the index:", highlight=False)
-    _list(plan.documents, console)
+    print_names(plan.documents, SHOWN, console)
     console.print("Every older version of the index goes too, and with it `search --as-of` before today.")
     if plan.adapters:
         console.print(f"[yellow]Learned from them:[/] the adapters of {', '.join(plan.adapters)}.", highlight=False)
@@ -92,12 +92,12 @@ def print_certificate(done: Certificate, path: str, console: Console) -> None:
         )
     if done.sources:
         console.print("[yellow]still to do:[/] delete these files of yours; no sync takes them in again:")
-        _list(done.sources, console)
+        print_names(done.sources, SHOWN, console)
     if done.remaining is None:
         console.print("[yellow]Its text was gone already: files could not be searched for its words.[/]")
     elif done.remaining:
         console.print("[red]Its words still stand in:[/]")
-        _list(done.remaining, console)
+        print_names(done.remaining, SHOWN, console)
     console.print(f"[dim]Certificate: {escape(path)}[/]", highlight=False)
 
 
@@ -130,10 +130,3 @@ def print_versions(found: Sequence[Version], console: Console) -> None:
     for one in found:
         table.add_row(str(one.version), one.made, str(one.chunks))
     console.print(table)
-
-
-def _list(names: Sequence[str], console: Console) -> None:
-    for name in names[:SHOWN]:
-        console.print(f"  {escape(name)}", highlight=False)
-    if len(names) > SHOWN:
-        console.print(f"  … and {len(names) - SHOWN} more", highlight=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -48,6 +48,14 @@ def opened(folder: Path, *, quiet: bool = False) -> Generator[Context]:
 def emit(text: str) -> None:
     """A line for programs."""
     sys.stdout.write(text + "\n")
+
+
+def print_names(names: Sequence[str], most: int, console: Console) -> None:
+    """One a line, up to so many, and how many more there are."""
+    for name in names[:most]:
+        console.print(f"  {escape(name)}", highlight=False)
+    if len(names) > most:
+        console.print(f"  … and {len(names) - most} more", highlight=False)
 
 
 def fail(message: str, code: int) -> NoReturn:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
-from ragraft.commands.shared import HERE, Folder, Json, Wait, emit, opened, terminal
+from ragraft.commands.shared import HERE, Folder, Json, Wait, emit, opened, print_names, terminal
 from ragraft.types import Skipped, SyncPlan, SyncReport
 
 if TYPE_CHECKING:
@@ -73,28 +73,21 @@ def print_report(report: SyncReport, console: Console) -> None:
 def print_plan(plan: SyncPlan, console: Console) -> None:
     moves = {move.after: move.before for move in plan.moved}
     gone = set(moves.values())
-    _print_names("added", [name for name in plan.added if name not in moves], console)
-    _print_names("changed", plan.changed, console)
-    _print_names("moved", [f"{before} → {after}" for after, before in moves.items()], console)
-    _print_names("removed", [name for name in plan.removed if name not in gone], console)
+    _print_kind("added", [name for name in plan.added if name not in moves], console)
+    _print_kind("changed", plan.changed, console)
+    _print_kind("moved", [f"{before} → {after}" for after, before in moves.items()], console)
+    _print_kind("removed", [name for name in plan.removed if name not in gone], console)
     console.print(f"[bold]{plan.unchanged + plan.kept}[/] documents stay as they are. Nothing was written.")
     _print_skipped(plan.skipped, console)
 
 
-def _print_names(kind: str, names: Sequence[str], console: Console) -> None:
+def _print_kind(kind: str, names: Sequence[str], console: Console) -> None:
     if names:
         console.print(f"[bold]{len(names)}[/] would be {kind}:")
-        _print_lines((f"  {escape(name)}" for name in names[:NAMES]), console)
-        if len(names) > NAMES:
-            console.print(f"  … and {len(names) - NAMES} more", highlight=False)
+        print_names(names, NAMES, console)
 
 
 def _print_skipped(skipped: Sequence[Skipped], console: Console) -> None:
     for one in skipped:
         word = "left as it was" if one.kept else "partly read" if one.part else "skipped"
         console.print(f"  [yellow]{word}[/] {escape(one.source)}: {escape(one.reason)}", highlight=False)
-
-
-def _print_lines(lines: Iterable[str], console: Console) -> None:
-    for line in lines:
-        console.print(line, highlight=False)
