@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ragraft import config, deciding, prices
+from ragraft import config, deciding, prices, sourcing
 from ragraft.errors import ConfigError
 from ragraft.init import CONFIG
 
@@ -79,7 +79,7 @@ def test_the_template_and_every_default_in_its_comments_are_true(tmp_path: Path)
         assert getattr(loaded, section) == getattr(config.Config(), section), section
     shown = "\n".join(line.removeprefix("# ") for line in ("# [[sources]]" + sources).splitlines())
     web, sql = load(tmp_path, shown).sources
-    defaults = config.WebSource(type="web", name="site", url=web.url, readers=web.readers, tags=web.tags)
+    defaults = sourcing.WebSource(type="web", name="site", url=web.url, readers=web.readers, tags=web.tags)
     assert (web, sql.type) == (defaults, "sql")
 
 

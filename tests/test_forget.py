@@ -14,6 +14,7 @@ from ragraft import forget, lineage, pipeline
 from ragraft.compare.redact import CAVEAT, GONE
 from ragraft.context import Context
 from ragraft.errors import ConfigError, DataError, RefusedError
+from ragraft.runs import load_run
 from ragraft.types import Answer, Reader
 from ragraft.workspace import append_line
 
@@ -113,9 +114,9 @@ def test_adapters_refuse_until_trained_again(project: Path) -> None:
 
 
 def test_the_report_keeps_its_figures_and_loses_the_words(project: Path) -> None:
-    before = pipeline.load_run(Context(project), "latest")
+    before = load_run(Context(project), "latest")
     pipeline.forget(Context(project), ["cedar.md"])
-    after = pipeline.load_run(Context(project), "latest")
+    after = load_run(Context(project), "latest")
     assert after.comparison == before.comparison
     assert CAVEAT in after.recommendation.caveats
     tuned = next(e for e in after.evaluations if e.arm == "tuned")

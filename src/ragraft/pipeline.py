@@ -8,15 +8,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
 from ragraft import forget as forgetting
-from ragraft import lineage, retrieval_tuning, stages, syncing, upkeep
+from ragraft import lineage, retrieval_tuning, runs, stages, syncing, upkeep
 from ragraft.compare import compare as comparing
 from ragraft.compare import limits, weigh
-from ragraft.compare import report as reporting
 from ragraft.compare.conclude import conclude
 from ragraft.compare.settings import RetrievalRace
 from ragraft.config import CONFIG_NAME
@@ -36,8 +35,6 @@ from ragraft.types import (
     Answer,
     ArmName,
     Certificate,
-    Comparison,
-    Disagreement,
     Failure,
     Fingerprints,
     NotApplicable,
@@ -45,20 +42,17 @@ from ragraft.types import (
     ProbeName,
     ProbeResult,
     Reader,
-    Recommendation,
     Report,
     Request,
-    Sensitivity,
     Split,
     SyncPlan,
     SyncReport,
-    Tradeoff,
     TrainingRow,
     TunedArm,
     Version,
 )
 from ragraft.where import both
-from ragraft.workspace import fingerprint, from_json, now, to_json, write_atomic
+from ragraft.workspace import fingerprint, now
 
 
 def compare(context: Context, *, probes: Sequence[ProbeName] | None = None, wait: bool = False) -> Report:
@@ -115,7 +109,7 @@ def compare(context: Context, *, probes: Sequence[ProbeName] | None = None, wait
             published=found.published,
             hosted=found.hosted,
         )
-        _save(report, folder)
+        runs.save(report, folder)
     return report
 
 
@@ -345,84 +339,4 @@ def _fingerprints(context: Context, parts: Split) -> Fingerprints:
         embedder=context.embedder_fingerprint,
         generator=context.generator_fingerprint,
         ragraft=version("ragraft"),
-    )
-
-
-# --- past runs ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunLine:
-    """A past comparison in one line."""
-
-    run: str
-    made: str
-    n: int
-    outcome: str
-    arm: str | None
-    headline: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outline:
-    """A report without its answers: what `--json` prints."""
-
-    run: str
-    project: str
-    made: str
-    seconds: float
-    report: str
-    recommendation: Recommendation
-    comparison: Comparison
-    sync: SyncReport | None
-    fingerprints: Fingerprints
-    tradeoffs: tuple[Tradeoff, ...]
-    sensitivity: Sensitivity | None
-    published: tuple[Disagreement, ...]
-
-
-def _save(report: Report, folder: Path) -> None:
-    line = RunLine(
-        run=report.run,
-        made=report.made,
-        n=report.comparison.n,
-        outcome=report.recommendation.outcome,
-        arm=report.recommendation.arm,
-        headline=report.recommendation.headline,
-    )
-    write_atomic(folder / "line.json", to_json(line))
-    reporting.write(report, folder)
-
-
-def list_runs(context: Context) -> tuple[RunLine, ...]:
-    """Finished comparisons, newest first."""
-    return tuple(from_json(RunLine, (folder / "line.json").read_bytes()) for folder in context.space.runs())
-
-
-def load_run(context: Context, name: str) -> Report:
-    """A past comparison by its id, or `latest`. Raises `DataError` naming the ids there are."""
-    known = [folder.name for folder in context.space.runs()]
-    wanted = known[0] if name == "latest" and known else name
-    if wanted not in known:
-        raise DataError(
-            f"{context.folder}: no run `{name}`; there are {', '.join(known[:5]) or 'none yet (`ragraft compare` makes one)'}"
-        )
-    return from_json(Report, (context.space.run(wanted) / "report.json").read_bytes())
-
-
-def outline(context: Context, report: Report) -> Outline:
-    """What programs read of a report."""
-    return Outline(
-        run=report.run,
-        project=report.project,
-        made=report.made,
-        seconds=report.seconds,
-        report=str(context.space.run(report.run) / "report.html"),
-        recommendation=report.recommendation,
-        comparison=report.comparison,
-        sync=report.sync,
-        fingerprints=report.fingerprints,
-        tradeoffs=report.tradeoffs,
-        sensitivity=report.sensitivity,
-        published=report.published,
     )

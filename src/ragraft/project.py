@@ -107,9 +107,9 @@ class Project:
 
     def run(self, run: str = "latest") -> Comparing:
         """A past comparison."""
-        from ragraft import pipeline
+        from ragraft.runs import load_run
 
-        return self._comparing(pipeline.load_run(self._context, run))
+        return self._comparing(load_run(self._context, run))
 
     def _comparing(self, report: Report) -> Comparing:
         return Comparing(report, self._context.space.run(report.run))

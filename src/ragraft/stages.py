@@ -12,18 +12,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from ragraft import lineage, syncing
-from ragraft.config import SqlSource
+from ragraft import judging, lineage, syncing
 from ragraft.context import Context
 from ragraft.corpus import examples as labelled
 from ragraft.corpus import tombstones
 from ragraft.corpus.sources import live_values
 from ragraft.corpus.split import split
 from ragraft.errors import DataError
-from ragraft.evaluate import judge, run
+from ragraft.evaluate import run
 from ragraft.evaluate.scorers import Evidence, score
-from ragraft.models import load
 from ragraft.retrieve import history
+from ragraft.sourcing import SqlSource
 from ragraft.systems import classify
 from ragraft.systems.quote import FALSE_REFUSALS, NEVER_REFUSE, best_quotes, calibrate
 from ragraft.systems.system import Retriever, System
@@ -33,11 +32,9 @@ from ragraft.types import (
     Agreement,
     Answer,
     ArmName,
-    CaseResult,
     Evaluation,
     Example,
     Request,
-    Score,
     Spent,
     Split,
     Timings,
@@ -359,43 +356,7 @@ def scored(
     done = tuple(replace(e, cases=score(task, parts.test, e.cases, proof, out_of_scope=oos)) for e in evaluations)
     if context.config.judge.model is None or task != "answer":
         return done, None
-    return _judged(context, parts, done)
-
-
-def _judged(
-    context: Context, parts: Split, evaluations: Sequence[Evaluation]
-) -> tuple[tuple[Evaluation, ...], Agreement | None]:
-    """The judge's verdicts as one more score, kept per answer so that a second run asks nothing twice."""
-    spec = context.config.judge.model or ""
-    generator = load.generator(spec, context.config.models, folder=context.folder)
-    examples = {e.id: e for e in parts.test}
-    candidates = [
-        judge.Candidate(example=examples[c.example], arm=e.arm, text=c.outcome.text)
-        for e in evaluations
-        for c in e.cases
-        if isinstance(c.outcome, Answer)
-    ]
-
-    def build(folder: Path) -> None:
-        write_atomic(folder / "verdicts.json", to_json(judge.judge(candidates, generator), tuple[judge.Verdict, ...]))
-
-    folder = context.space.build_stage("judge", fingerprint(spec, candidates), build)
-    verdicts = from_json(tuple[judge.Verdict, ...], (folder / "verdicts.json").read_bytes())
-    by_case = {(v.arm, v.example): v for v in verdicts}
-    done = tuple(
-        replace(e, cases=tuple(_with_verdict(c, by_case.get((e.arm, c.example))) for c in e.cases)) for e in evaluations
-    )
-    labels = context.config.judge.human_labels
-    return done, judge.agreement(verdicts, judge.read_labels(context.folder / labels), model=spec) if labels else None
-
-
-def _with_verdict(case: CaseResult, verdict: judge.Verdict | None) -> CaseResult:
-    if verdict is None:
-        return replace(case, scores=(*case.scores, Score(name="judge", value=None, reason="the call failed")))
-    value = None if verdict.correct is None else float(verdict.correct)
-    return replace(
-        case, scores=(*case.scores, Score(name="judge", value=value, reason=verdict.reason if value is None else ""))
-    )
+    return judging.judged(context, parts, done)
 
 
 def _evidence(evaluations: Sequence[Evaluation]) -> list[Evidence]:

@@ -11,7 +11,7 @@ from ragraft.commands.probe import probes_named
 from ragraft.commands.shared import HERE, Folder, Json, Wait, emit, opened, terminal
 
 if TYPE_CHECKING:
-    from ragraft.pipeline import RunLine
+    from ragraft.runs import RunLine
 
 
 def compare(
@@ -26,6 +26,7 @@ def compare(
     """Build every arm, measure it on the sealed test split, recommend one, write the report."""
     from ragraft import pipeline
     from ragraft.compare.terminal import print_report
+    from ragraft.runs import outline
     from ragraft.workspace import to_json
 
     names = None if probes is None else probes_named(probes)
@@ -33,7 +34,7 @@ def compare(
         report = pipeline.compare(context, probes=names, wait=wait)
     path = context.space.run(report.run)
     if json:
-        emit(to_json(pipeline.outline(context, report), indent=2))
+        emit(to_json(outline(context, report), indent=2))
     else:
         print_report(report, terminal(), path / "report.html")
 
@@ -47,29 +48,29 @@ def runs(
     json: Json = False,
 ) -> None:
     """List past comparisons, print one, or open its report."""
-    from ragraft import pipeline
     from ragraft.compare.terminal import print_report
+    from ragraft.runs import list_runs, load_run, outline
     from ragraft.workspace import to_json
 
     with opened(folder, quiet=True) as context:
         chosen = show or open_
         if chosen:
-            report = pipeline.load_run(context, chosen)
+            report = load_run(context, chosen)
             path = context.space.run(report.run) / "report.html"
             if json:
-                emit(to_json(pipeline.outline(context, report), indent=2))
+                emit(to_json(outline(context, report), indent=2))
             elif open_:
                 typer.launch(str(path))
             else:
                 print_report(report, terminal(), path)
             return
-        _list_runs(pipeline.list_runs(context), json=json)
+        _list_runs(list_runs(context), json=json)
 
 
 def _list_runs(found: tuple[RunLine, ...], *, json: bool) -> None:
     from rich.table import Table
 
-    from ragraft.pipeline import RunLine
+    from ragraft.runs import RunLine
     from ragraft.workspace import to_json
 
     if json:

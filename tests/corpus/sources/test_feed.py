@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from ragraft.config import FeedSource
 from ragraft.corpus.parse import parse
 from ragraft.corpus.sources import Item, Unavailable
 from ragraft.corpus.sources.feed import find
+from ragraft.sourcing import FeedSource
 from ragraft.types import Document, Skipped
 
 from .servers import Reply, place, serving

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ragraft.config import FeedSource
 from ragraft.corpus.sources.fetch import Page, Refused, fetcher, is_public, suffix_of
 from ragraft.corpus.sources.item import Unavailable
+from ragraft.sourcing import FeedSource
 
 from .servers import Reply, Server, place, serving
 

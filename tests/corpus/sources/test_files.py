@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from ragraft.config import AccessRule, DocumentsSection, FilesSource
+from ragraft.config import AccessRule, DocumentsSection
 from ragraft.corpus.sources import Item, Place, Unavailable, matches, readers
 from ragraft.corpus.sources.files import documents, find
 from ragraft.errors import ConfigError, DataError
+from ragraft.sourcing import FilesSource
 from ragraft.types import Skipped
 
 

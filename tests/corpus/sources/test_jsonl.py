@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from ragraft.config import JsonlSource
 from ragraft.corpus.parse import parse
 from ragraft.corpus.sources import Item, Unavailable
 from ragraft.corpus.sources.jsonl import find
+from ragraft.sourcing import JsonlSource
 from ragraft.types import Document, Skipped
 
 from .servers import Reply, place, serving

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from ragraft.config import SqlSource
 from ragraft.corpus.parse import parse
 from ragraft.corpus.sources import Item, Unavailable, live_values
 from ragraft.corpus.sources.sql import find
 from ragraft.errors import ConfigError, LiveError
+from ragraft.sourcing import SqlSource
 from ragraft.types import Document, Skipped
 
 from .servers import place

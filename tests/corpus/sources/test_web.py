@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from ragraft.config import WebSource
 from ragraft.corpus.sources import Item, Unavailable
 from ragraft.corpus.sources.web import find
+from ragraft.sourcing import WebSource
 from ragraft.types import Skipped
 
 from .servers import Reply, Server, page, place, serving

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ragraft.config import Config, FeedSource, FilesSource, Source, SqlSource
+from ragraft.config import Config
 from ragraft.corpus.sources import feed, files, jsonl, sql, web
 from ragraft.corpus.sources.fetch import Refused
 from ragraft.corpus.sources.item import Item, Place, Unavailable
 from ragraft.errors import DataError
+from ragraft.sourcing import FeedSource, FilesSource, Source, SqlSource
 from ragraft.types import Skipped
 
 _FIND: dict[str, Callable[[Any, Place], Iterator[Item | Skipped]]] = {

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from ragraft.config import FeedSource
 from ragraft.corpus.sources.fetch import Refused, fetcher
 from ragraft.corpus.sources.item import Item, Place, Unavailable, content_hash, moment
+from ragraft.sourcing import FeedSource
 from ragraft.types import Skipped
 
 

@@ -20,8 +20,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urljoin, urlsplit
 
-from ragraft.config import WebSection
 from ragraft.corpus.sources.item import Place, Unavailable, moment
+from ragraft.sourcing import WebSection
 
 if TYPE_CHECKING:
     import httpcore

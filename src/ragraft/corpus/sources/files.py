@@ -16,10 +16,11 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ragraft.config import DocumentsSection, FilesSource
+from ragraft.config import DocumentsSection
 from ragraft.corpus.sources.fetch import fetcher, suffix_of
 from ragraft.corpus.sources.item import PARSER_VERSION, Item, Place, Unavailable, content_hash, moment
 from ragraft.errors import ConfigError, DataError
+from ragraft.sourcing import FilesSource
 from ragraft.types import Skipped
 
 _MARKS = ("ETag", "etag", "md5Hash", "content_md5", "LastModified", "last_modified", "updated", "mtime")

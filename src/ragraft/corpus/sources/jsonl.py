@@ -8,10 +8,10 @@ import json
 from collections.abc import Generator, Iterator
 from typing import Any, BinaryIO, cast
 
-from ragraft.config import JsonlSource
 from ragraft.corpus.sources.fetch import Refused, fetcher
 from ragraft.corpus.sources.files import driver, open_store
 from ragraft.corpus.sources.item import Item, Place, Unavailable, content_hash
+from ragraft.sourcing import JsonlSource
 from ragraft.types import Skipped
 
 

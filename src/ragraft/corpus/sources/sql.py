@@ -11,9 +11,9 @@ import threading
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ragraft.config import SqlSource
 from ragraft.corpus.sources.item import Item, Place, Unavailable, content_hash, moment
 from ragraft.errors import ConfigError, LiveError
+from ragraft.sourcing import SqlSource
 from ragraft.types import Skipped
 
 if TYPE_CHECKING:

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
-from ragraft.config import WebSource
 from ragraft.corpus.sources.fetch import AGENT, Fetch, Page, Refused, fetcher, suffix_of
 from ragraft.corpus.sources.files import matches
 from ragraft.corpus.sources.item import Item, Place, Unavailable, content_hash
 from ragraft.errors import DataError
+from ragraft.sourcing import WebSource
 from ragraft.types import Skipped
 from ragraft.workspace import from_json, to_json, write_atomic
 
