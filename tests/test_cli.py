@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ragraft.cli import app, main
+from ragraft.init import make as initialise
 
 from .project import CONFIG, make
 
@@ -56,6 +57,11 @@ def test_help_is_quick() -> None:
         (["ask", "?", "--system", "rat"], 2, "raft"),
         (["sync"], 2, "ragraft.toml"),
         (["runs", "--show", "latest"], 2, "ragraft.toml"),
+        (["init", "a-file"], 2, "a-file: a file is there already"),
+        (["compare", "a-file"], 2, "a-file: a file, where a project's folder belongs"),
+        (["init", "a-file/below"], 5, "Not a directory"),
+        (["search", " ", "-p", "project"], 3, "the question is empty"),
+        (["ask", "", "-p", "project"], 3, "the question is empty"),
     ],
 )
 def test_errors_are_one_line_with_an_exit_code(
@@ -67,6 +73,8 @@ def test_errors_are_one_line_with_an_exit_code(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    Path("a-file").write_text("")
+    initialise(Path("project"))
     monkeypatch.setattr(sys, "argv", ["ragraft", *arguments])
     with pytest.raises(SystemExit) as stopped:
         main()

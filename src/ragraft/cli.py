@@ -6,7 +6,6 @@ Exit codes: 0 done; 2 config or usage; 3 documents or examples; 4 a model; 5 the
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 import warnings
@@ -61,9 +60,7 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
-            raise
-        fail(f"{error.filename or 'the disk'}: {error.strerror}; mend that and run the same command again", 5)
+        fail(f"{error.filename or 'the disk'}: {error.strerror or error}; mend that and run the same command again", 5)
 
 
 if __name__ == "__main__":

@@ -267,6 +267,10 @@ def _cycle(groups: dict[str, tuple[str, ...]]) -> list[str]:
 def load(folder: Path) -> Config:
     """Read and check `folder/ragraft.toml`. Raises `ConfigError` naming the line and the remedy."""
     path = folder / CONFIG_NAME
+    if folder.is_file():
+        raise ConfigError(
+            f"{folder}: a file, where a project's folder belongs; name the folder that holds {CONFIG_NAME}"
+        )
     if not path.is_file():
         raise ConfigError(f"{path}: no such file; `ragraft init {folder}` makes a project")
     try:

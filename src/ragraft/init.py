@@ -159,7 +159,9 @@ EXAMPLES = """\
 
 
 def make(folder: Path) -> tuple[Path, ...]:
-    """Make the project; the paths that were written. Raises `ConfigError` when there is one already."""
+    """Make the project; the paths that were written. Raises `ConfigError` when there is one already, or a file."""
+    if folder.is_file():
+        raise ConfigError(f"{folder}: a file is there already; choose another folder")
     if (folder / CONFIG_NAME).exists():
         raise ConfigError(f"{folder / CONFIG_NAME}: there is a project here already; choose another folder")
     name = '"' + (folder.resolve().name.replace("\\", "").replace('"', "") or "project") + '"'

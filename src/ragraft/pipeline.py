@@ -171,13 +171,15 @@ def search(
 ) -> tuple[Passage, ...]:
     """The passages that `reader` may see for a query, best first; `as_of` searches in an older version of the index, under
     the rights of now; `where` is a filter beside the config's (`ragraft.where`)."""
+    request = _asked(query)
     retriever = stages.retriever(context, as_of)
     narrower = retriever.config.model_copy(update={"where": both(retriever.config.where, where)})
-    return replace(retriever, config=narrower).passages([Request(question=query)], reader)[0]
+    return replace(retriever, config=narrower).passages([request], reader)[0]
 
 
 def ask(context: Context, question: str, arm: ArmName, reader: Reader) -> Answer | Failure:
     """One question to one arm, with the same `answer` that was measured. The arm's adapter must be trained already."""
+    request = _asked(question)
     arms, absent = _arms(context, (arm,))
     if not arms:
         raise DataError(f"`{arm}` cannot be asked: {absent[0].reason}")
@@ -186,8 +188,15 @@ def ask(context: Context, question: str, arm: ArmName, reader: Reader) -> Answer
     parts = stages.divide(context) if classify_task or calibrated else None
     adapter = stages.trained(context, ADAPTER_OF[arm]) if arm in ADAPTER_OF else None
     notes = lineage.checked(context, arm, adapter, reader) if adapter else ()
-    outcome = answer(stages.build_system(context, arm, parts, adapter), [Request(question=question)], reader)[0]
+    outcome = answer(stages.build_system(context, arm, parts, adapter), [request], reader)[0]
     return replace(outcome, notes=(*outcome.notes, *notes)) if isinstance(outcome, Answer) else outcome
+
+
+def _asked(question: str) -> Request:
+    """Raises `DataError` for a question without words."""
+    if not question.strip():
+        raise DataError("the question is empty: write what you want to know")
+    return Request(question=question)
 
 
 def tune(context: Context, arms: Sequence[ArmName], *, wait: bool = False) -> tuple[TunedArm, ...]:

@@ -33,10 +33,13 @@ def bars(console: Console, *, quiet: bool = False) -> Generator[Callable[[str, i
         TextColumn("[dim]left[/]"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, disable=quiet) as progress:
+    with contextlib.ExitStack() as shown:
+        progress = Progress(*columns, console=console, disable=quiet)
         tasks: dict[str, TaskID] = {}
 
         def notify(stage: str, done: int, total: int) -> None:
+            if not tasks:
+                shown.enter_context(progress)
             if stage not in tasks:
                 # A stage that stopped early (its loss no longer fell) is done when the next one starts.
                 for earlier in tasks.values():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import re
 from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,13 +92,17 @@ def to_chunk(row: dict[str, Any]) -> Chunk:
     return Chunk(**fields)
 
 
+_SOURCE_LINE = re.compile(r",? ?\S+\.rs:\d+(?::\d+)?")
+"""Where in the store's own source an error was made: nothing to a user."""
+
+
 @contextlib.contextmanager
 def store_errors(path: Path | str) -> Generator[None]:
     """Turn the store's own exceptions into one clear `StoreError` line."""
     try:
         yield
     except (OSError, RuntimeError, ValueError) as error:
-        text = str(error).strip().partition("\n")[0]
+        text = _SOURCE_LINE.sub("", str(error).strip().partition("\n")[0])
         if "No space left" in text or "os error 28" in text:
             raise StoreError(f"{path}: the disk is full; free some space and run the same command again") from error
         raise StoreError(
