@@ -25,10 +25,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragraft.config import RetrievalSection
+from ragraft.retrieve.held import Held, Near
 from ragraft.retrieve.index import Entry, Index
 from ragraft.retrieve.search import search
 from ragraft.retrieve.snapshot import COLUMNS, Snapshot
-from ragraft.retrieve.vectors import Near, Vectors
+from ragraft.retrieve.vectors import Stored, Vectors
 from ragraft.types import Chunk, Document, Passage, Reader
 
 DIMENSION = 384
@@ -256,25 +257,34 @@ def exact_near(snapshot: Snapshot, asked: Questions, wheres: list[str]) -> list[
 class Exact(Vectors):
     """The vectors of a snapshot, whose nearest rows are known beforehand."""
 
-    near: list[Near]
+    near: Near
 
-    def nearest(self, vectors: NDArray[np.float32], where: str, limit: int) -> list[Near]:
-        return self.near[: len(vectors)]
+    def among(self, where: str, questions: int = 1) -> Known:
+        return Known(self, where, self.near)
+
+
+@dataclass(frozen=True, slots=True)
+class Known(Stored):
+    near: Near
+
+    def nearest(self, vector: NDArray[np.float32], limit: int) -> Near:
+        return self.near
 
 
 def recalls(
     snapshot: Snapshot, asked: Questions, who: Reader, near: list[Near], answers: list[tuple[Passage, ...]]
 ) -> dict[str, float]:
     """recall@10 of the hybrid search and of the vector half against those that compare every vector."""
-    exact, where = Exact(snapshot.table, DIMENSION), snapshot.where(who)
+    exact = Exact(snapshot.table, snapshot.version, DIMENSION, Held(DIMENSION))
+    among = snapshot.vectors.among(snapshot.where(who))
     twin = Snapshot(table=snapshot.table, version=snapshot.version, dimension=DIMENSION, path=snapshot.path)
     twin.__dict__["vectors"] = exact
     hybrid, dense = list[float](), list[float]()
     for i in range(QUESTIONS):
-        exact.near = [near[i]]
+        exact.near = near[i]
         wanted = {p.chunk.id for p in ask(twin, asked, i, who)}
         hybrid.append(len(wanted & {p.chunk.id for p in answers[i]}) / len(wanted))
-        found = snapshot.vectors.nearest(asked.vectors[i : i + 1], where, RETRIEVAL.candidates)[0]
+        found = among.nearest(asked.vectors[i], RETRIEVAL.candidates)
         dense.append(len(set(near[i].rows[:10]) & set(found.rows[:10])) / min(10, len(near[i].rows)))
     return {"recall": float(np.mean(hybrid)), "recall_dense": float(np.mean(dense))}
 
