@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragraft.errors import ConfigError, DataError
-from ragraft.retrieve import held, vectors
 from ragraft.retrieve import index as index_module
+from ragraft.retrieve import vectors
 from ragraft.retrieve.fusion import BM25_WEIGHT
 from ragraft.retrieve.held import Part
 from ragraft.retrieve.index import Index
@@ -20,7 +20,7 @@ from ragraft.retrieve.search import search
 from ragraft.retrieve.vectors import Stored
 from ragraft.types import EVERYONE, Passage, Reader
 
-from .samples import DIMENSION, PATHS, RETRIEVAL, entry, large, open_index, take, unit
+from .samples import PATHS, RETRIEVAL, entry, large, open_index, take, unit
 
 ANN = Reader(user="ann")
 
@@ -258,41 +258,17 @@ def test_the_first_answers_of_the_approximate_index_are_the_nearest(
         assert [p.cosine for p in found] == pytest.approx(cosines, abs=1e-5)
 
 
-def test_what_is_held_in_memory_is_shared_and_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_vectors_come_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     large(monkeypatch, 4)
-    monkeypatch.setattr(held, "HELD_BYTES", 8 * 4 * DIMENSION)
-    monkeypatch.setattr(held, "PATIENCE", 3)
     index = open_index(tmp_path)
     index.write([entry(f"d{n}", "apple", readers=(f"g{n % 3}",), seed=n) for n in range(12)])
-    in_memory = index.snapshot().vectors
-
-    def among(group: str, user: str = "a") -> object:
-        return in_memory.among(index.snapshot().where(Reader(user=user, groups=frozenset({group}))))
-
-    first = among("g0")
-    assert isinstance(first, Part)
-    assert among("g0", "b") is first, "the same rights"
-    second = among("g1")
-    assert isinstance(second, Part)
-    assert isinstance(among("g2"), Stored), "no room while the others ask"
-    assert isinstance(among("g2"), Part), "nobody asked for the first ones any more"
-    assert among("g1") is second
-    assert isinstance(among("g0"), Stored)
-    assert isinstance(in_memory.among("true"), Stored), "12 rows are too many"
-
-
-def test_many_rows_are_held_for_who_asks_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    large(monkeypatch, 99)
-    monkeypatch.setattr(held, "AT_ONCE", 3)
-    index = open_index(tmp_path)
-    index.write([entry(f"d{n}", "apple", readers=("ann",) if n < 3 else ("bob",), seed=n) for n in range(9)])
     snapshot = index.snapshot()
-    ann, bob = (snapshot.where(Reader(user=user)) for user in ("ann", "bob"))
-    assert isinstance(snapshot.vectors.among(ann), Part)
-    asked = [isinstance(snapshot.vectors.among(bob), Part) for _ in range(held.OFTEN + 1)]
-    assert asked == [False] * (held.OFTEN - 1) + [True] * 2
-    index.write([entry("d8", "apple", readers=("bob",), seed=99)])
-    assert isinstance(index.snapshot().vectors.among(bob), Part), "what is held stays held in the next version"
+    first = snapshot.vectors.among(snapshot.where(Reader(user="a", groups=frozenset({"g0"}))))
+    assert isinstance(first, Part)
+    assert snapshot.vectors.among(snapshot.where(Reader(user="b", groups=frozenset({"g0"})))) is first, (
+        "the same rights"
+    )
+    assert isinstance(snapshot.vectors.among("true"), Stored), "12 rows are too many"
 
 
 def test_a_new_version_reads_only_what_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
