@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ragraft.config import RetrievalSection
-from ragraft.retrieve import held, vectors
+from ragraft.retrieve import held, layout, vectors
 from ragraft.retrieve.access import NO_GROUPS, Groups
 from ragraft.retrieve.index import Entry, Index
 from ragraft.types import EVERYONE, Chunk, Document
@@ -77,6 +77,7 @@ def take(path: str, patch: pytest.MonkeyPatch) -> None:
     if path != "whole":
         large(patch, -1 if path == "stored" else 99)
         patch.setattr(held, "CHANGED", 1.0)
+        patch.setattr(layout, "GATHER_AFTER", 2)
     if path == "crowded":
         for name, value in {"HELD_BYTES": 3 * 4 * DIMENSION, "AT_ONCE": 0, "OFTEN": 2, "PATIENCE": 1}.items():
             patch.setattr(held, name, value)
