@@ -78,3 +78,14 @@ def test_many_rows_are_held_for_who_asks_often(monkeypatch: pytest.MonkeyPatch) 
     hold(memory, "many", [0, 1, 2, 3])
     assert memory.pays("many", 5, 1), "what is held stays held in the next version"
     assert memory.find("many", 2, 1) is None, "of another version"
+
+
+def test_rows_written_anew_leave_nothing_behind() -> None:
+    memory = Held(DIMENSION)
+    hold(memory, "a", [0, 1])
+    hold(memory, "b", [2, 3])
+    hold(memory, "a", [0, 4], version=2)
+    assert memory.find("b", 1, 1) is not None
+    hold(memory, "a", [6, 7], version=3)
+    assert memory.find("b", 1, 1) is None
+    assert memory.find("a", 3, 1) is not None

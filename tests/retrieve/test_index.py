@@ -198,6 +198,7 @@ def test_single_changes_do_not_pile_up_files(tmp_path: Path, monkeypatch: pytest
         index.write([entry(f"d{n}", f"pear {n}", digest="h2", seed=n)])
         files = index.snapshot().table.stats()["fragment_stats"]["num_fragments"]
         assert files <= 4
+    assert index.snapshot().table.index_stats("vector_idx").num_unindexed_rows == 9
     chunks = index.chunks_of([f"d{n}" for n in range(20)], Reader(user="ann"))
     assert [chunks[f"d{n}"][0].text for n in range(20)] == [f"pear {n}" for n in range(9)] + ["apple"] * 11
     vectors = index.vectors_of([f"d{n}" for n in range(20)])
@@ -205,8 +206,7 @@ def test_single_changes_do_not_pile_up_files(tmp_path: Path, monkeypatch: pytest
     assert index.count() == 20
 
 
-def test_gathering_leaves_what_others_change_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(layout, "GATHER_AFTER", 0)
+def test_gathering_leaves_what_others_change_meanwhile(tmp_path: Path) -> None:
     index = open_index(tmp_path)
     index.write([entry("a", "apple"), entry("b", "apple"), entry("c", "apple")])
     other = open_index(tmp_path)
@@ -217,7 +217,7 @@ def test_gathering_leaves_what_others_change_meanwhile(tmp_path: Path, monkeypat
                 other.write([entry("a", "pear", digest="h2")], ["b"])
             return getattr(index._table, name)  # pyright: ignore[reportPrivateUsage]
 
-    layout.gather(Overtaken())
+    layout.gather(Overtaken(), 3)
     found = index.chunks_of(["a", "b", "c"], Reader(user="ann"))
     assert {d: c[0].text for d, c in found.items()} == {"a": "pear", "c": "apple"}
     assert index.count() == 2

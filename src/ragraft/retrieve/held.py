@@ -27,7 +27,7 @@ FILTERS_COUNTED = 10_000
 """Filters whose questions are counted, at most; then counting begins anew."""
 CHANGED = 0.1
 """Share of held rows that may be gone, or have come, before all are read anew. Until then those that are gone stay in memory, where
-no search looks at them; `forget` drops them at once."""
+no search looks at them; `forget` drops all that is held."""
 PATIENCE = 100
 """Questions of others during which the rows of a reader who asks nothing keep their place."""
 
@@ -155,6 +155,9 @@ class Held:
                 return found
             old = self._kept.pop(where, None)
             self._asked.pop(where, None)
+            if old is not None and not np.isin(old.part.rows, rows).any():
+                # All rows were written anew, as `forget` does in another process: keep nothing of the old ones.
+                self._kept = {w: kept for w, kept in self._kept.items() if kept.version == version}
             part = self._twin(version, rows)
             if part is None:
                 if not self._room(rows.size):

@@ -226,7 +226,6 @@ class Index:
             try:
                 large = self._table.count_rows() > vectors.EXACT_UP_TO
                 if large and layout.tidy(self._table):
-                    layout.gather(self._table)
                     return
                 self._table.optimize(cleanup_older_than=self._keep)
                 if large:
