@@ -1,5 +1,7 @@
 """Vectors in memory, from version to version: against plain sets of rows, and within their bound."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -89,3 +91,21 @@ def test_rows_written_anew_leave_nothing_behind() -> None:
     hold(memory, "a", [6, 7], version=3)
     assert memory.find("b", 1, 1) is None
     assert memory.find("a", 3, 1) is not None
+
+
+def test_threads_that_ask_different_versions_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(held, "CHANGED", 1.0)
+    memory, query = Held(DIMENSION), unit(2)[0]
+
+    def asked(seed: int) -> int:
+        """How many answers were wrong."""
+        rng, wrong = np.random.default_rng(seed), 0
+        for _ in range(200):
+            version = int(rng.integers(3))
+            found = hold(memory, "a", list(range(version, 9 + version)), version)
+            best = sorted(ALL[version : 9 + version] @ query, reverse=True)[:3]
+            wrong += found is None or not np.allclose(found.nearest(query, 3).cosines, best, atol=1e-6)
+        return wrong
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(asked, range(4))) == [0] * 4

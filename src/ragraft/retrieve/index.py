@@ -271,6 +271,12 @@ class Index:
         flat = rows["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(-1, self.dimension)
         return dict(zip(rows["search"].to_pylist(), flat, strict=True))
 
+    def fill(self, other: Index) -> None:
+        """Copy all rows of another index with the same embedder into this empty one."""
+        with store_errors(self.path):
+            self._table.add(other._table.search().to_batches())
+        self.optimize()
+
     def carry(
         self, other: Index, documents: Sequence[str], embed: Callable[[Sequence[str]], NDArray[np.float32]]
     ) -> None:
