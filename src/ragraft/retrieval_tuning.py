@@ -162,9 +162,6 @@ def _rounds(track: _Track, present: Setting, rerankers: Sequence[str]) -> tuple[
 
 
 def _chunk_sizes(track: _Track, present: Setting) -> list[Setting] | str:
-    config = track.context.config
-    if config.store.url:
-        return "the index is in an object store and is not copied"
     if (count := track.context.index.count()) > RECUT_UP_TO:
         return f"the index has {count:,} chunks; up to {RECUT_UP_TO:,} are cut and embedded anew for a race"
     sizes = [n for n in CHUNK_TOKENS if n != present.chunks.max_tokens]

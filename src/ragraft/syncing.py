@@ -195,14 +195,11 @@ def _synced(
 
 def recut(context: Context, chunks: ChunksSection, folder: Path) -> Index:
     """An index of the same documents in `folder`, cut by other chunk settings: a copy of the one in use, in which texts that stay
-    the same keep their vectors. Web pages and feeds are not read again and stay cut as they are. Writes to `folder` alone.
-    Raises `StoreError` where the index in use is in an object store."""
-    if context.config.store.url:
-        raise StoreError(f"{context.config.store.url}: an index in an object store is not copied to be cut otherwise")
+    the same keep their vectors. Web pages and feeds are not read again and stay cut as they are. Writes to `folder` alone."""
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(context.space.index, folder)
     other = context.beside(context.folder, context.config.model_copy(update={"chunks": chunks}))
     index = other.open_index(folder)
+    index.fill(context.index)
     only = {"", *(s.name for s in context.config.sources if s.type not in ("web", "feed"))}
     with _Spool() as spool:
         _write(other, index, _look(other, index, {}, spool, remember=False, only=only))

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ragraft.config import RetrievalSection
-from ragraft.retrieve import vectors
+from ragraft.retrieve import held, layout, vectors
 from ragraft.retrieve.access import NO_GROUPS, Groups
 from ragraft.retrieve.index import Entry, Index
 from ragraft.types import EVERYONE, Chunk, Document
@@ -65,3 +65,19 @@ def large(patch: pytest.MonkeyPatch, few: int = -1) -> None:
     """Every index counts as a large one: searched through the approximate index, except by readers who may see `few` rows."""
     patch.setattr(vectors, "EXACT_UP_TO", 0)
     patch.setattr(vectors, "FEW", few)
+
+
+PATHS = ("whole", "stored", "held", "crowded")
+"""Where the vectors of a search come from: all in memory, all on disk, the reader's rows in memory from version to version, or some
+readers' rows in memory that have room for three."""
+
+
+def take(path: str, patch: pytest.MonkeyPatch) -> None:
+    """Search on one of `PATHS` from here on."""
+    if path != "whole":
+        large(patch, -1 if path == "stored" else 99)
+        patch.setattr(held, "CHANGED", 1.0)
+        patch.setattr(layout, "GATHER_AFTER", 2)
+    if path == "crowded":
+        for name, value in {"HELD_BYTES": 3 * 4 * DIMENSION, "AT_ONCE": 0, "OFTEN": 2, "PATIENCE": 1}.items():
+            patch.setattr(held, name, value)

@@ -14,7 +14,7 @@ from ragraft.retrieve.search import search
 from ragraft.retrieve.snapshot import Snapshot
 from ragraft.types import EVERYONE, Reader
 
-from .samples import RETRIEVAL, entry, large, open_index, unit
+from .samples import PATHS, RETRIEVAL, entry, large, open_index, take, unit
 
 ANN, BOB = Reader(user="ann"), Reader(user="bob")
 WIDE = RETRIEVAL.model_copy(update={"passages": 99})
@@ -181,7 +181,7 @@ def check(found: Index | Snapshot, visible: dict[str, Doc], reader: Reader, word
     member=st.frozensets(st.sampled_from((*GROUPS, EVERYONE)), max_size=2),
     word=st.sampled_from(WORDS),
     top=st.integers(1, 3),
-    exact=st.booleans(),
+    path=st.sampled_from(PATHS),
     forget=st.one_of(st.none(), st.sampled_from("abcdef")),
 )
 def test_every_search_path_against_a_brute_force_oracle(
@@ -192,14 +192,13 @@ def test_every_search_path_against_a_brute_force_oracle(
     member: frozenset[str],
     word: str,
     top: int,
-    exact: bool,
+    path: str,
     forget: str | None,
 ) -> None:
     oracle, reader = Oracle(groups), Reader(user=user, groups=member)
     state: dict[str, Doc] = {}
     with pytest.MonkeyPatch.context() as patch:
-        if not exact:
-            large(patch)
+        take(path, patch)
         index = open_index(tmp_path_factory.mktemp("index"), groups=groups)
         for step in steps:
             entries = [
@@ -210,6 +209,7 @@ def test_every_search_path_against_a_brute_force_oracle(
             version = index.write(entries, [d for d, doc in step.items() if doc is None])
             state = {d: doc for d, doc in (state | step).items() if doc}
             oracle.states[version] = state
+            check(index, oracle.visible(reader, version, version), reader, word, top)
         if forget:
             index.write([], [forget])
             index.purge()

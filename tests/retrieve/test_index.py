@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from ragraft.errors import DataError, StoreError
+from ragraft.retrieve import layout
 from ragraft.retrieve.index import Index, search_text
 from ragraft.types import Reader
 
-from .samples import DIMENSION, RETRIEVAL, entry, open_index
+from .samples import DIMENSION, RETRIEVAL, entry, large, open_index
 
 
 def texts(index: Index) -> list[str]:
@@ -186,3 +187,37 @@ def test_two_writers_of_the_same_new_document_leave_one(tmp_path: Path, purged: 
     for n in range(6):
         found = [c.text for c in index.chunks_of({f"new{n}"}, Reader(user="u"))[f"new{n}"]]
         assert found in (["x", "x"], ["y", "y", "y"])
+
+
+def test_single_changes_do_not_pile_up_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    large(monkeypatch)
+    monkeypatch.setattr(layout, "GATHER_AFTER", 4)
+    index = open_index(tmp_path)
+    index.write([entry(f"d{n}", "apple", seed=n) for n in range(20)])
+    for n in range(9):
+        index.write([entry(f"d{n}", f"pear {n}", digest="h2", seed=n)])
+        files = index.snapshot().table.stats()["fragment_stats"]["num_fragments"]
+        assert files <= 4
+    assert index.snapshot().table.index_stats("vector_idx").num_unindexed_rows == 9
+    chunks = index.chunks_of([f"d{n}" for n in range(20)], Reader(user="ann"))
+    assert [chunks[f"d{n}"][0].text for n in range(20)] == [f"pear {n}" for n in range(9)] + ["apple"] * 11
+    vectors = index.vectors_of([f"d{n}" for n in range(20)])
+    assert len(vectors) == 10 + 10
+    assert index.count() == 20
+
+
+def test_gathering_leaves_what_others_change_meanwhile(tmp_path: Path) -> None:
+    index = open_index(tmp_path)
+    index.write([entry("a", "apple"), entry("b", "apple"), entry("c", "apple")])
+    other = open_index(tmp_path)
+
+    class Overtaken:
+        def __getattr__(self, name: str) -> object:
+            if name == "merge_insert":
+                other.write([entry("a", "pear", digest="h2")], ["b"])
+            return getattr(index._table, name)  # pyright: ignore[reportPrivateUsage]
+
+    layout.gather(Overtaken(), 3)
+    found = index.chunks_of(["a", "b", "c"], Reader(user="ann"))
+    assert {d: c[0].text for d, c in found.items()} == {"a": "pear", "c": "apple"}
+    assert index.count() == 2

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ragraft import pipeline
+from ragraft import pipeline, syncing
+from ragraft.config import ChunksSection
 from ragraft.context import Context, storage_options
 from ragraft.errors import StoreError
 from ragraft.retrieve.history import as_of
@@ -115,11 +116,18 @@ def test_two_writers_at_once_lose_nothing(tmp_path: Path) -> None:
 def test_a_project_syncs_searches_and_forgets_there(tmp_path: Path, keys: str) -> None:
     folder = make(tmp_path / "project", CONFIG + f'\n[store]\nurl = "s3://{BUCKET}/project"\n')
     (folder / ".env").write_text(keys)
-    assert pipeline.sync(Context(folder)).added == 9
+    sentences = " ".join(f"Rule {n} of the house is kept by all who work there." for n in range(12))
+    (folder / "documents" / "rules.md").write_text(f"# Rules\n\n{sentences}\n")
+    assert pipeline.sync(Context(folder)).added == 10
     assert not Context(folder).space.index.exists()
     again = Context(folder)
-    assert pipeline.sync(again).unchanged == 9
+    assert pipeline.sync(again).unchanged == 10
     assert pipeline.search(again, "What does the Elm plan cost?", ANN)[0].chunk.document == "elm.md"
+    before = again.index.version
+    cut = syncing.recut(again, ChunksSection(max_tokens=32, overlap_tokens=0), tmp_path / "cut")
+    assert cut.documents().keys() == again.index.documents().keys()
+    assert cut.count() > again.index.count()
+    assert again.index.version == before, "the copy for a race lies in a folder"
     pipeline.forget(again, ["elm.md"])
     assert "elm.md" not in {p.chunk.document for p in pipeline.search(Context(folder), "the Elm plan", ANN)}
 

@@ -14,11 +14,13 @@ from ragraft.errors import ConfigError, DataError
 from ragraft.retrieve import index as index_module
 from ragraft.retrieve import vectors
 from ragraft.retrieve.fusion import BM25_WEIGHT
+from ragraft.retrieve.held import Part
 from ragraft.retrieve.index import Index
 from ragraft.retrieve.search import search
+from ragraft.retrieve.vectors import Stored
 from ragraft.types import EVERYONE, Passage, Reader
 
-from .samples import RETRIEVAL, entry, large, open_index, unit
+from .samples import PATHS, RETRIEVAL, entry, large, open_index, take, unit
 
 ANN = Reader(user="ann")
 
@@ -114,13 +116,15 @@ LISTS = st.lists(st.lists(NAMES, max_size=3).map(tuple), min_size=1, max_size=12
 
 
 @settings(max_examples=12, deadline=None)
-@given(lists=LISTS, user=NAMES, groups=st.frozensets(NAMES, max_size=2), exact=st.booleans(), top=st.integers(1, 4))
+@given(
+    lists=LISTS, user=NAMES, groups=st.frozensets(NAMES, max_size=2), path=st.sampled_from(PATHS), top=st.integers(1, 4)
+)
 def test_both_halves_filter_before_top_k(
     tmp_path_factory: pytest.TempPathFactory,
     lists: list[tuple[str, ...]],
     user: str,
     groups: frozenset[str],
-    exact: bool,
+    path: str,
     top: int,
 ) -> None:
     index = open_index(tmp_path_factory.mktemp("index"))
@@ -130,8 +134,7 @@ def test_both_halves_filter_before_top_k(
     seen = [e for e in entries if set(e.document.readers) & {user, EVERYONE, *groups}]
     nearest = sorted(seen, key=lambda e: -float(e.vectors[0] @ unit(99)[0]))[:top]
     with pytest.MonkeyPatch.context() as patch:
-        if not exact:
-            large(patch)
+        take(path, patch)
         found = search(
             index, ["apple"], unit(99), reader, RETRIEVAL.model_copy(update={"candidates": top, "passages": 99})
         )[0]
@@ -255,21 +258,62 @@ def test_the_first_answers_of_the_approximate_index_are_the_nearest(
         assert [p.cosine for p in found] == pytest.approx(cosines, abs=1e-5)
 
 
-def test_what_is_held_in_memory_is_shared_and_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_vectors_come_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    large(monkeypatch, 4)
     index = open_index(tmp_path)
     index.write([entry(f"d{n}", "apple", readers=(f"g{n % 3}",), seed=n) for n in range(12)])
-    monkeypatch.setattr(vectors, "EXACT_UP_TO", 8)
-    monkeypatch.setattr(vectors, "FEW", 4)
-    held = index.snapshot().vectors
-    wheres = {
-        g: index.snapshot().where(Reader(user=u, groups=frozenset({g})))
-        for g, u in [("g0", "a"), ("g1", "a"), ("g2", "a")]
-    }
-    first = held.few(wheres["g0"])
-    assert first is not None
-    assert first.rows.size == 4
-    assert held.few(index.snapshot().where(Reader(user="b", groups=frozenset({"g0"})))) is first, "the same rights"
-    for where in wheres.values():
-        held.few(where)
-    assert held.few(wheres["g0"]) is not first, "8 rows at most are held"
-    assert held.few("true") is None
+    snapshot = index.snapshot()
+    first = snapshot.vectors.among(snapshot.where(Reader(user="a", groups=frozenset({"g0"}))))
+    assert isinstance(first, Part)
+    assert snapshot.vectors.among(snapshot.where(Reader(user="b", groups=frozenset({"g0"})))) is first, (
+        "the same rights"
+    )
+    assert isinstance(snapshot.vectors.among("true"), Stored), "12 rows are too many"
+
+
+def test_a_new_version_reads_only_what_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    large(monkeypatch, 99)
+    index = open_index(tmp_path)
+    index.write([entry(f"d{n}", "apple", readers=("ann",) if n < 30 else ("bob",), seed=n) for n in range(40)])
+    read: list[int] = []
+    whole = vectors.Vectors._read  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(
+        vectors.Vectors, "_read", lambda self, where, rows: (read.append(rows.size), whole(self, where, rows))[1]
+    )
+
+    def cosines() -> list[float]:
+        wide = RETRIEVAL.model_copy(update={"passages": 99})
+        return sorted(p.cosine for p in search(index, ["apple"], unit(7), ANN, wide)[0] if p.cosine is not None)
+
+    def expected(seeds: Sequence[int]) -> list[float]:
+        return sorted(float(unit(n)[0] @ unit(7)[0]) for n in seeds)
+
+    assert cosines() == pytest.approx(expected(range(30)), abs=1e-6)
+    index.write([entry("d0", "apple", readers=("ann",), seed=50)], ["d1"])
+    assert cosines() == pytest.approx(expected([*range(2, 30), 50]), abs=1e-6)
+    index.write([entry("d2", "apple", readers=("ann",), seed=51), entry("d30", "apple", readers=("ann",), seed=52)])
+    assert cosines() == pytest.approx(expected([*range(3, 30), 50, 51, 52]), abs=1e-6)
+    assert read == [30, 1, 2]
+    index.write([], [f"d{n}" for n in range(3, 9)])
+    assert cosines() == pytest.approx(expected([*range(9, 30), 50, 51, 52]), abs=1e-6)
+    assert read == [30, 1, 2, 24], "too much has changed"
+    index.purge()
+    assert cosines() == pytest.approx(expected([*range(9, 30), 50, 51, 52]), abs=1e-6)
+    assert read == [30, 1, 2, 24, 24], "nothing is held after a purge"
+
+
+def test_a_row_id_never_names_two_rows(tmp_path: Path) -> None:
+    """What lets vectors be held across versions; LanceDB before 0.40 gave ids again after a purge and a rebuild."""
+
+    def ids() -> set[int]:
+        return set(index.snapshot().table.search().with_row_id(True).to_arrow()["_rowid"].to_pylist())
+
+    index = open_index(tmp_path)
+    index.write([entry("a", "apple", "pear"), entry("b", "plum")])
+    first = ids()
+    index.purge()
+    second = ids()
+    index = open_index(tmp_path, rebuild=True)
+    index.write([entry("a", "apple", "pear")])
+    third = ids()
+    assert len(first | second | third) == 8

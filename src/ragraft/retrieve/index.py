@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from ragraft.config import RetrievalSection
 from ragraft.errors import DataError, StoreError
 from ragraft.retrieve import layout, vectors
 from ragraft.retrieve.access import NO_GROUPS, Groups, common_readers
+from ragraft.retrieve.held import Held
 from ragraft.retrieve.snapshot import COLUMNS, Snapshot, store_errors
 from ragraft.types import Chunk, Document, Reader
 from ragraft.where import sql_strings
@@ -58,6 +59,7 @@ class Index:
         self._connection = connection
         self._table = table
         self._snapshot: Snapshot | None = None
+        self._held = Held(self.dimension)
 
     @classmethod
     def open(
@@ -140,7 +142,7 @@ class Index:
         version, known = self.version, self._snapshot
         if known is not None and known.version == version:
             return known
-        self._snapshot = fresh = self.pinned(version)
+        self._snapshot = fresh = replace(self.pinned(version), held=self._held)
         return fresh
 
     def pinned(self, version: int) -> Snapshot:
@@ -250,6 +252,7 @@ class Index:
             warnings.simplefilter("ignore", UserWarning)  # it warns of what is wanted here
             self._table.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
             self._snapshot = None
+            self._held = Held(self.dimension)
 
     def key(self, document_hash: str, readers: Sequence[str], tags: Sequence[str] = ()) -> str:
         """What `documents` holds for a document that is indexed as it stands; another key means that it has to be written.
@@ -267,6 +270,12 @@ class Index:
             rows = self._table.search().where(where).select(["search", "vector"]).to_arrow()
         flat = rows["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(-1, self.dimension)
         return dict(zip(rows["search"].to_pylist(), flat, strict=True))
+
+    def fill(self, other: Index) -> None:
+        """Copy all rows of another index with the same embedder into this empty one."""
+        with store_errors(self.path):
+            self._table.add(other._table.search().to_batches())
+        self.optimize()
 
     def carry(
         self, other: Index, documents: Sequence[str], embed: Callable[[Sequence[str]], NDArray[np.float32]]

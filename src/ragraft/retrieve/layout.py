@@ -4,7 +4,9 @@ writes indices to that table.
 
 from __future__ import annotations
 
+import bisect
 import os
+from datetime import timedelta
 from typing import Any
 
 from ragraft.config import RetrievalSection
@@ -14,6 +16,10 @@ TABLE = "chunks"
 TIDY_AFTER = 1_000
 """Rows that may lie outside the indices of a large table before a write brings those up to date, which takes seconds there;
 meanwhile a search compares them one by one."""
+
+GATHER_AFTER = 16
+"""Small files that a large table may have before a write puts the rows outside the indices into one: every file takes each half of
+every search some 0.1 ms, and every change makes a file."""
 
 EMBEDDER = b"ragraft.embedder"
 _KEY = {b"lance-schema:unenforced-primary-key": b"true"}
@@ -51,10 +57,24 @@ def ensure_text_index(table: Any, retrieval: RetrievalSection) -> None:
 
 
 def tidy(table: Any) -> bool:
-    """Whether the indices of a large table are there and cover all but `TIDY_AFTER` rows."""
+    """Whether the indices of a large table are there and cover all but `TIDY_AFTER` rows; those lie in few files from then on."""
     named = next((index.name for index in table.list_indices() if index.columns == ["vector"]), None)
     stats = table.index_stats(named) if named else None
-    return stats is not None and stats.num_unindexed_rows < TIDY_AFTER
+    if stats is None or stats.num_unindexed_rows >= TIDY_AFTER:
+        return False
+    if table.stats()["fragment_stats"]["num_small_fragments"] >= GATHER_AFTER:
+        gather(table, stats.num_unindexed_rows)
+    return True
+
+
+def gather(table: Any, newest: int) -> None:
+    """Put the rows that were written last into one file. What another writer changes meanwhile stays changed."""
+    # A row id is the number of its file, which grows with every file, and 32 bits of its place there.
+    file = bisect.bisect_left(range(1 << 32), True, key=lambda n: table.count_rows(f"_rowid >= {n << 32}") <= newest)
+    rows = table.search().where(f"_rowid >= {file << 32}").to_arrow()
+    if rows.num_rows:
+        merge = table.merge_insert("id").when_matched_update_all(where="target.key = source.key")
+        merge.execute(rows, timeout=timedelta(hours=1))
 
 
 def ensure_large_indices(table: Any) -> None:

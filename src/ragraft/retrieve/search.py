@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from ragraft.config import RetrievalSection
 from ragraft.errors import DataError
 from ragraft.retrieve.fusion import fuse
+from ragraft.retrieve.held import Near, Vectors
 from ragraft.retrieve.index import Index, search_text
 from ragraft.retrieve.passages import merged, with_neighbours
 from ragraft.retrieve.snapshot import Snapshot, store_errors
-from ragraft.retrieve.vectors import Near
 from ragraft.types import Chunk, Passage, Reader
 from ragraft.where import condition
 
@@ -38,6 +38,7 @@ class _Words:
 
     rows: NDArray[np.int64]
     scores: NDArray[np.float64]
+    cosines: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +87,11 @@ def search(
     if retrieval.where.strip():
         where = f"{where} AND ({condition(retrieval.where)})"
     with store_errors(snapshot.path):
+        among, limit = snapshot.vectors.among(where, len(queries)), retrieval.candidates
         with ThreadPoolExecutor(THREADS) as pool:  # the halves wait for the store, not for each other
-            words = pool.map(lambda query: _bm25(snapshot, query, where, retrieval.candidates), queries)
-            nearest = snapshot.vectors.nearest(vectors, where, retrieval.candidates)
-        hits = [
-            _fused(snapshot, vector, lexical, dense, where, retrieval)
-            for lexical, vector, dense in zip(words, vectors, nearest, strict=True)
-        ]
+            words = pool.map(lambda q, v: _bm25(snapshot, q, where, limit, among, v), queries, vectors)
+            nearest = [among.nearest(vector, limit) for vector in vectors]
+        hits = [_fused(lexical, dense, retrieval) for lexical, dense in zip(words, nearest, strict=True)]
         if rerank is None:
             found = _merged(snapshot, hits, retrieval.passages)
         else:
@@ -100,8 +99,10 @@ def search(
         return with_neighbours(snapshot, found, where, retrieval.neighbours)
 
 
-def _bm25(snapshot: Snapshot, query: str, where: str, limit: int) -> _Words:
-    """Chunks that share a word with the query. The query is words only: none of its characters is search syntax."""
+def _bm25(
+    snapshot: Snapshot, query: str, where: str, limit: int, among: Vectors, vector: NDArray[np.float32]
+) -> _Words:
+    """Chunks that share a word with the query, and their cosines with its vector. The query is words only: none of its characters is search syntax."""
     from lancedb.query import FullTextOperator, MatchQuery
 
     kind: Any = MatchQuery
@@ -109,28 +110,21 @@ def _bm25(snapshot: Snapshot, query: str, where: str, limit: int) -> _Words:
     builder = snapshot.table.search(match, query_type="fts").where(where).limit(limit)
     hits = builder.select(["_score"]).with_row_id(True).to_arrow()
     rows, scores = hits["_rowid"].to_numpy(), hits["_score"].to_numpy()
+    cosines = np.empty(rows.size, np.float32)
+    cosines[np.argsort(rows)] = among.cosines(np.sort(rows).astype(np.int64), vector)
     order = np.lexsort((rows, -scores))  # equal scores in row order, so that a search repeats itself
-    return _Words(rows=rows[order].astype(np.int64), scores=scores[order].astype(np.float64))
+    return _Words(rows=rows[order].astype(np.int64), scores=scores[order].astype(np.float64), cosines=cosines[order])
 
 
-def _fused(
-    snapshot: Snapshot,
-    vector: NDArray[np.float32],
-    lexical: _Words,
-    dense: Near,
-    where: str,
-    retrieval: RetrievalSection,
-) -> list[_Hit]:
-    """The candidates of both halves, best first. Cosines that the vector half did not return are computed from the rows."""
+def _fused(lexical: _Words, dense: Near, retrieval: RetrievalSection) -> list[_Hit]:
+    """The candidates of both halves, best first."""
     rows = np.union1d(lexical.rows, dense.rows)
     if not rows.size:
         return []
-    bm25, cosine = np.zeros(rows.size), np.full(rows.size, np.nan)
+    bm25, cosine = np.zeros(rows.size), np.zeros(rows.size)
     bm25[np.searchsorted(rows, lexical.rows)] = lexical.scores
+    cosine[np.searchsorted(rows, lexical.rows)] = lexical.cosines
     cosine[np.searchsorted(rows, dense.rows)] = dense.cosines
-    missing = np.isnan(cosine)
-    if missing.any():
-        cosine[missing] = snapshot.vectors.cosines(rows[missing], vector, where)
     fused = fuse(bm25, cosine, weight=retrieval.bm25_weight)
     bm25_ranks, cosine_ranks = _ranks(lexical.rows), _ranks(dense.rows)
     return [

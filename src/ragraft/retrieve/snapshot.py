@@ -16,6 +16,7 @@ from typing import Any
 from ragraft.errors import StoreError
 from ragraft.retrieve import vectors
 from ragraft.retrieve.access import Groups, readers_filter
+from ragraft.retrieve.held import Held
 from ragraft.types import Chunk, Reader
 from ragraft.where import sql_strings
 
@@ -37,7 +38,8 @@ class Correction:
 class Snapshot:
     """One version of the table, pinned: it does not move while others write. (No slots: it keeps its `matrix`.)
 
-    `corrected`: documents of this version whose rights have changed since, for one reader (`retrieve.history`).
+    `corrected`: documents of this version whose rights have changed since, for one reader (`retrieve.history`). `held`: what is in
+    memory of other versions.
     """
 
     table: Any
@@ -46,6 +48,7 @@ class Snapshot:
     path: Path | str
     groups: Groups = field(default_factory=dict)
     corrected: Callable[[Reader], Correction] | None = None
+    held: Held | None = None
 
     def where(self, reader: Reader) -> str:
         """The SQL condition that every search for `reader` applies before its top-k."""
@@ -76,7 +79,7 @@ class Snapshot:
     @functools.cached_property
     def vectors(self) -> vectors.Vectors:
         """The vectors of this version, as far as they are held in memory."""
-        return vectors.Vectors(self.table, self.dimension)
+        return vectors.Vectors(self.table, self.version, self.dimension, self.held or Held(self.dimension))
 
     def chunks(self, row_ids: Sequence[int]) -> dict[int, Chunk]:
         """The chunks of these row ids. Rows that the snapshot does not hold are left out."""
