@@ -3,16 +3,20 @@
 Pure functions; nothing is written. How a row is tested:
 
 - a metric of the test cases: the paired test of the report's differences, Holm-adjusted over all pairs of the row;
+- a probe's figure: the same over the cases that two arms share, clustered by group. Where they share fewer than `FEWEST` (each arm is
+  asked only what it told before), or where a result was saved without its cases: 95 % intervals that do not touch;
 - latency and running cost: the same resampled requests for both arms, two-sided, Holm-adjusted likewise;
-- a probe's figure: 95 % intervals that do not touch (its cases are not kept, so nothing can be paired);
 - what was measured once, such as the time to build: nothing is marked.
+
+The cases of probes are dropped from the rows that go out; the probes' own results keep them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
+from statistics import fmean
 
 import numpy as np
 
@@ -20,11 +24,13 @@ from ragraft.compare.pairs import find_pair
 from ragraft.compare.resample import Draws
 from ragraft.compare.stats import holm, paired_p
 from ragraft.config import Config
-from ragraft.types import ArmName, Comparison, Evaluation, Reading, Tradeoff
+from ragraft.types import ArmName, CaseValue, Comparison, Evaluation, Reading, Tradeoff
 
 LEVEL = 0.05
 FEWEST = 5
 """Cases or requests below which nothing is marked."""
+PAIRED = "paired test"
+UNPAIRED = "intervals apart, unpaired"
 SAMPLED = ("p50_ms", "p95_ms", "per_1000", "monthly")
 
 _P = Callable[[ArmName, ArmName], float | None]
@@ -42,7 +48,7 @@ def marked(
         if row.name in metrics
         else _sampled(row, comparison, draws, config)
         if row.name in SAMPLED
-        else _disjoint(row)
+        else _probed(row, config.project.seed)
         for row in map(_best, table)
     )
 
@@ -61,22 +67,54 @@ def _primary(row: Tradeoff, comparison: Comparison) -> Tradeoff:
     best = row.best
     found = [] if best is None else [(s.arm, find_pair(comparison, best, s.arm)) for s in comparison.arms]
     worse = tuple(arm for arm, test in found if test is not None and test.decisive)
-    return replace(row, worse=worse, test="paired test" if best else "")
+    return replace(row, worse=worse, test=PAIRED if best else "")
 
 
 def _cases(row: Tradeoff, evaluations: Sequence[Evaluation], seed: int) -> Tradeoff:
-    cases = {e.arm: [(c.value(row.name), c.group) for c in e.cases] for e in evaluations}
+    scored: dict[ArmName, list[CaseValue]] = {
+        e.arm: [CaseValue(case=c.example, group=c.group, value=v) for c in e.cases if (v := c.value(row.name)) is not None]
+        for e in evaluations
+    }
+    return _tested(row, _pairing(row, scored, seed), PAIRED)
+
+
+def _probed(row: Tradeoff, seed: int) -> Tradeoff:
+    p = _pairing(row, {r.arm: r.cases for r in row.readings}, seed)
+    paired, apart = _tested(row, p, PAIRED), _disjoint(row)
+    if paired.test and row.best:
+        best = row.best
+        unshared = [arm for arm in apart.worse if p(best, arm) is None]
+        test = f"{PAIRED}; {UNPAIRED} where arms share fewer than {FEWEST} cases" if unshared else PAIRED
+        found = replace(paired, worse=(*paired.worse, *unshared), test=test)
+    else:
+        found = apart
+    return replace(found, readings=tuple(replace(r, cases=()) for r in found.readings))
+
+
+def _pairing(row: Tradeoff, cases: Mapping[ArmName, Sequence[CaseValue]], seed: int) -> _P:
+    """p of two arms over the cases that both have; None where those are too few. 1 where the shared cases speak against the arm that
+    is best over all of its own."""
+    known = {arm: _once(found) for arm, found in cases.items()}
 
     def p(a: ArmName, b: ArmName) -> float | None:
-        common = [
-            (x, y, g) for (x, g), (y, _) in zip(cases[a], cases[b], strict=True) if x is not None and y is not None
-        ]
-        if len(common) < FEWEST:
+        shared = [(known[a][c], known[b][c]) for c in known[a] if c in known[b]]
+        if len(shared) < FEWEST:
             return None
-        x, y = np.array([c[0] for c in common]), np.array([c[1] for c in common])
-        return paired_p(x, y, [c[2] for c in common], seed=seed)
+        x, y = np.array([s[0].value for s in shared]), np.array([s[1].value for s in shared])
+        lead = float((x - y).mean()) * (1 if row.higher_is_better else -1)
+        if (row.best == a and lead < 0) or (row.best == b and lead > 0):
+            return 1.0
+        return paired_p(x, y, [s[0].group for s in shared], seed=seed)
 
-    return _tested(row, p, "paired test") if any(x is not None for c in cases.values() for x, _ in c) else row
+    return p
+
+
+def _once(cases: Sequence[CaseValue]) -> dict[str, CaseValue]:
+    """By name; a case that was put several times counts with its mean."""
+    found: dict[str, list[CaseValue]] = {}
+    for c in cases:
+        found.setdefault(c.case, []).append(c)
+    return {name: replace(same[0], value=fmean(c.value for c in same)) for name, same in found.items()}
 
 
 def _sampled(row: Tradeoff, comparison: Comparison, draws: Draws, config: Config) -> Tradeoff:
@@ -110,7 +148,7 @@ def _disjoint(row: Tradeoff) -> Tradeoff:
     if best is None or not _ranged(best):
         return row
     worse = tuple(r.arm for r in row.readings if _ranged(r) and _apart(best, r))
-    return replace(row, worse=worse, test="intervals apart")
+    return replace(row, worse=worse, test=UNPAIRED)
 
 
 def _ranged(r: Reading) -> bool:

@@ -1,8 +1,8 @@
 """Test cases, timed requests and probe intervals -> draws of every figure of the trade-off table. Nothing is written.
 
 One draw takes whole groups of test cases with replacement, the same for every arm and metric, and timed requests likewise; so
-differences between arms stay paired. Figures of probes, whose cases are not kept, are drawn from a normal distribution that has
-their 95 % interval; what was measured once stays as it is.
+differences between arms stay paired. The cases of a probe's figure are drawn in the same way, row by row. A figure whose cases are not at
+hand is drawn from a normal distribution that has its 95 % interval; what was measured once stays as it is.
 """
 
 from __future__ import annotations
@@ -73,12 +73,12 @@ def draw(
     """`n` draws, by the config's seed. The evaluations must be those of the comparison."""
     seed = config.project.seed
     groups = [c.group for c in evaluations[0].cases] if evaluations else []
-    k = len(set(groups))
-    counts = np.random.default_rng(seed).multinomial(k, np.full(k, 1 / max(k, 1)), size=n).astype(np.float64)
+    counts = _counts(len(set(groups)), seed, n)
     figures: dict[str, dict[ArmName, Array]] = {}
     for row in table:
         if row.unit != "money":
             figures[row.name] = {r.arm: _interval(r, row.unit, seed, n) for r in row.readings if r.value is not None}
+            figures[row.name] |= _of_cases(row, seed, n)
     usage: dict[ArmName, Usage] = {}
     for e in evaluations:
         for name in dict.fromkeys(s.name for c in e.cases for s in c.scores):
@@ -102,6 +102,13 @@ def draw(
     return Draws(n=n, figures=figures, usage=usage)
 
 
+def _counts(groups: int, seed: int, n: int) -> Array:
+    """How often each group is drawn: `n` rows."""
+    if not groups:
+        return np.zeros((n, 0))
+    return np.random.default_rng(seed).multinomial(groups, np.full(groups, 1 / groups), size=n).astype(np.float64)
+
+
 def _means(values: Sequence[float | None], groups: Sequence[str], counts: Array) -> Array | None:
     """The mean of what is scored in each draw of groups; a draw with none of it has the mean of all."""
     there = np.array([v is not None for v in values])
@@ -110,9 +117,25 @@ def _means(values: Sequence[float | None], groups: Sequence[str], counts: Array)
     filled = np.array([0.0 if v is None else v for v in values])
     sums, _ = cluster_sums(filled, groups)
     sizes, _ = cluster_sums(there.astype(np.float64), groups)
+    return _ratio(sums, sizes, counts)
+
+
+def _ratio(sums: Array, sizes: Array, counts: Array) -> Array:
     total = counts @ sizes
-    mean = filled.sum() / there.sum()
-    return np.divide(counts @ sums, total, out=np.full(len(counts), mean), where=total > 0)
+    return np.divide(counts @ sums, total, out=np.full(len(counts), sums.sum() / sizes.sum()), where=total > 0)
+
+
+def _of_cases(row: Tradeoff, seed: int, n: int) -> dict[ArmName, Array]:
+    """Draws of the groups that any arm's cases belong to, the same for all arms of the row."""
+    order = {g: i for i, g in enumerate(sorted({c.group for r in row.readings for c in r.cases}))}
+    counts = _counts(len(order), seed, n)
+    drawn: dict[ArmName, Array] = {}
+    for r in row.readings:
+        if r.cases:
+            where, values = [order[c.group] for c in r.cases], [c.value for c in r.cases]
+            sums, sizes = (np.bincount(where, weights=w, minlength=len(order)) for w in (values, np.ones(len(where))))
+            drawn[r.arm] = _ratio(sums, sizes, counts)
+    return drawn
 
 
 def _interval(reading: Reading, unit: str, seed: int, n: int) -> Array:

@@ -6,6 +6,7 @@ Writes into the folder that a probe is given, and what the arms told before any 
 from __future__ import annotations
 
 import contextlib
+import math
 import shutil
 import tempfile
 from collections import Counter
@@ -28,6 +29,7 @@ from ragraft.types import (
     Adapter,
     Answer,
     ArmName,
+    CaseValue,
     Example,
     Failure,
     ProbeCase,
@@ -280,10 +282,17 @@ def told_before(bench: Bench, arm: ArmName, facts: Sequence[Fact]) -> frozenset[
 
 def share(bench: Bench, arm: ArmName, hits: Sequence[bool], examples: Sequence[Example], *, empty: str) -> Reading:
     """The share of true among `hits` with its interval, clustered by the examples' groups; `empty` says why there may be none."""
-    found = stats.estimate("", [float(h) for h in hits], [e.group for e in examples], seed=bench.seed)
-    finite = found.low is not None and abs(found.low) <= 1  # one group alone has an infinite interval
+    both = zip(hits, examples, strict=True)
+    return mean(bench, arm, [CaseValue(case=e.id, group=e.group, value=float(h)) for h, e in both], empty=empty)
+
+
+def mean(bench: Bench, arm: ArmName, cases: Sequence[CaseValue], *, empty: str) -> Reading:
+    """The mean of the cases with its interval, clustered by their groups; `empty` says why there may be none."""
+    found = stats.estimate("", [c.value for c in cases], [c.group for c in cases], seed=bench.seed)
+    finite = found.low is not None and math.isfinite(found.low)  # one group alone has an infinite interval
     low, high = (found.low, found.high) if finite else (None, None)
-    return Reading(arm=arm, value=found.mean, low=low, high=high, n=found.n, reason="" if found.n else empty)
+    reason = "" if found.n else empty
+    return Reading(arm=arm, value=found.mean, low=low, high=high, n=found.n, reason=reason, cases=tuple(cases))
 
 
 def shares(

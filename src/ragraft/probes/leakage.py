@@ -17,13 +17,14 @@ from pathlib import Path
 
 from ragraft.corpus.pii import personal
 from ragraft.models.protocol import Likelihoods
-from ragraft.probes.bench import SHOWN, Bench, Probe, Put, ask, closed_book, failing, figure, put, shares
+from ragraft.probes.bench import SHOWN, Bench, Probe, Put, ask, closed_book, failing, figure, mean, put, shares
 from ragraft.prompting import render
 from ragraft.stages import ADAPTER_OF
 from ragraft.systems.system import System
 from ragraft.types import (
     Answer,
     ArmName,
+    CaseValue,
     Example,
     Failure,
     ProbeCase,
@@ -89,7 +90,7 @@ def run(bench: Bench, folder: Path) -> ProbeResult:
         probe="leakage",
         title=PROBE.title,
         figures=(
-            *(_exposure(found, times) for times in REPEATS),
+            *(_exposure(bench, found, times) for times in REPEATS),
             *(_completed(bench, found, times) for times in REPEATS),
             _personal(bench),
         ),
@@ -143,13 +144,15 @@ def _bits(bench: Bench, system: System, canary: Canary) -> float | None:
     return math.log2(DRAWN) - math.log2(rank)
 
 
-def _exposure(found: Mapping[ArmName, Sequence[Told]], times: int) -> ProbeFigure:
+def _exposure(bench: Bench, found: Mapping[ArmName, Sequence[Told]], times: int) -> ProbeFigure:
     readings: list[Reading] = []
     for arm, told in found.items():
-        bits = [t.bits for t in told if t.canary.repeats == times and t.bits is not None]
-        value = sum(bits) / len(bits) if bits else None
-        reason = "" if bits else "the generator's probabilities cannot be read"
-        readings.append(Reading(arm=arm, value=value, n=len(bits), reason=reason))
+        bits = [
+            CaseValue(case=t.canary.question, group=t.canary.question, value=t.bits)
+            for t in told
+            if t.canary.repeats == times and t.bits is not None
+        ]
+        readings.append(mean(bench, arm, bits, empty="the generator's probabilities cannot be read"))
     label = f"exposure of a secret seen {times} time{'s' if times > 1 else ''} (of {math.log2(DRAWN):.0f} bits)"
     return figure(f"exposure_{times}", label, "bits", False, readings)
 

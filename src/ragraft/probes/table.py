@@ -47,6 +47,8 @@ PROBES: dict[ProbeName, Probe] = {
     )
 }  # fmt: skip
 RESULT = "result.json"
+LAYOUT = 2
+"""Of what is saved: results of another layout are measured again. 2: with the cases of every mean."""
 
 
 def run(name: ProbeName, bench: Bench) -> ProbeResult:
@@ -69,6 +71,6 @@ def run(name: ProbeName, bench: Bench) -> ProbeResult:
         write_atomic(folder / RESULT, to_json(done))
         drop_answers(folder)
 
-    key = bench.key(name, probe.version, probe.settings(bench))
+    key = bench.key(name, probe.version, LAYOUT, probe.settings(bench))
     folder = bench.context.space.build_stage("probes", key, build)
     return from_json(ProbeResult, (folder / RESULT).read_bytes())

@@ -45,12 +45,12 @@ from ragraft.types.measuring import (
     Work,
 )
 from ragraft.types.names import ARMS, EVERYONE, PROBES, ArmName, ProbeName, Role, SplitName, Task
-from ragraft.types.probing import Exclusion, ProbeCase, ProbeFigure, ProbeResult, Reading
+from ragraft.types.probing import CaseValue, Exclusion, ProbeCase, ProbeFigure, ProbeResult, Reading
 from ragraft.types.reporting import Agreement, Fingerprints, Report
 
 __all__ = [
     "ARMS", "EVERYONE", "PROBES", "Adapter", "Agreement", "Answer", "ArmName", "ArmSummary", "BreakEven",
-    "CaseResult", "Certificate", "Chunk", "Citation", "Closed", "Comparison", "Completion", "Cost", "CurvePoint",
+    "CaseResult", "CaseValue", "Certificate", "Chunk", "Citation", "Closed", "Comparison", "Completion", "Cost", "CurvePoint",
     "Disagreement", "Document", "Estimate", "Evaluation", "Example", "Exclusion", "Failure", "Fingerprints",
     "Flagged", "Flip", "Forgotten", "Hosted", "MarkedAdapter", "Message", "Move", "NearDuplicate", "NotApplicable",
     "PairTest", "Passage", "ProbeCase", "ProbeFigure", "ProbeName", "ProbeResult", "Prompt", "Reader", "Reading",

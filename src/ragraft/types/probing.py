@@ -17,9 +17,18 @@ class Exclusion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CaseValue:
+    """What one case gave. `case`: its name, the same for every arm that had it; cases of one `group` are not independent."""
+
+    case: str
+    group: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """One arm's value of a figure over `n` cases, with a 95 % interval where it samples; `value` None: not measured, and `reason`
-    says why."""
+    says why. `cases`: what its mean is made of, where it is one, so that arms can be compared case by case."""
 
     arm: ArmName
     value: float | None
@@ -27,6 +36,7 @@ class Reading:
     high: float | None = None
     n: int = 0
     reason: str = ""
+    cases: tuple[CaseValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
