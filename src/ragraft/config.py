@@ -188,6 +188,11 @@ class ProbesSection(Section):
     """How many passages `context` gives."""
     sizes: tuple[Positive, ...] = (1, 4, 16)
     """The multiples of today's index that `growth` measures."""
+    lm_eval: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """What `forgetting` measures besides: names of tasks of EleutherAI's lm-eval, whose data it fetches from the hub, or task files
+    (*.yaml), relative to the project."""
+    lm_eval_questions: Positive = 200
+    """The first questions of each such task, at most."""
     core_watts: Annotated[float, Field(gt=0)] = 12.0
     """A processor core under load, for the energy that `setup` estimates: TDP / cores."""
     gpu_watts: Annotated[float, Field(gt=0)] = 200.0

@@ -69,13 +69,19 @@ def test_arms_of_a_probe_are_compared_case_by_case() -> None:
     easy = {f"q{i}": 1.0 for i in range(12)}
     hard = {f"h{i}": float(i % 2) for i in range(40)}
     lost = {c: 0.0 for c in list(hard)[:20]}
-    found = on_probe(asked("rag", easy | hard), asked("raft", easy | hard | lost), asked("tuned", easy | hard | {"h0": 1}))
-    assert (found.best, found.worse, found.test) == ("tuned", ("raft",), "paired test"), "ten lost and none won: p 0.006"
+    found = on_probe(
+        asked("rag", easy | hard), asked("raft", easy | hard | lost), asked("tuned", easy | hard | {"h0": 1})
+    )
+    assert (found.best, found.worse, found.test) == ("tuned", ("raft",), "paired test"), (
+        "ten lost and none won: p 0.006"
+    )
     assert all(not r.cases for r in found.readings), "the rows of a report do not repeat them"
 
 
 def test_cases_of_one_group_are_one() -> None:
-    lost = on_probe(asked("rag", {f"q{i}": 1.0 for i in range(12)}, "g"), asked("raft", {f"q{i}": 0.0 for i in range(12)}, "g"))
+    lost = on_probe(
+        asked("rag", {f"q{i}": 1.0 for i in range(12)}, "g"), asked("raft", {f"q{i}": 0.0 for i in range(12)}, "g")
+    )
     assert (lost.best, lost.worse, lost.test) == ("rag", (), "paired test")
 
 

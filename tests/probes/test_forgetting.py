@@ -62,7 +62,7 @@ def test_what_was_lost_is_measured(result: ProbeResult) -> None:
 
 def test_the_one_that_lost_it_is_barred_and_the_other_is_not(result: ProbeResult) -> None:
     assert [b.arm for b in result.blocks] == ["tuned"]
-    assert "50 % of 40" in result.blocks[0].sentence
+    assert "50 % on 40 questions" in result.blocks[0].sentence
 
 
 def test_likelihood_agrees_with_one_line_at_a_time() -> None:

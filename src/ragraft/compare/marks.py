@@ -72,7 +72,9 @@ def _primary(row: Tradeoff, comparison: Comparison) -> Tradeoff:
 
 def _cases(row: Tradeoff, evaluations: Sequence[Evaluation], seed: int) -> Tradeoff:
     scored: dict[ArmName, list[CaseValue]] = {
-        e.arm: [CaseValue(case=c.example, group=c.group, value=v) for c in e.cases if (v := c.value(row.name)) is not None]
+        e.arm: [
+            CaseValue(case=c.example, group=c.group, value=v) for c in e.cases if (v := c.value(row.name)) is not None
+        ]
         for e in evaluations
     }
     return _tested(row, _pairing(row, scored, seed), PAIRED)

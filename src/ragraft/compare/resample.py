@@ -133,8 +133,8 @@ def _of_cases(row: Tradeoff, seed: int, n: int) -> dict[ArmName, Array]:
     for r in row.readings:
         if r.cases:
             where, values = [order[c.group] for c in r.cases], [c.value for c in r.cases]
-            sums, sizes = (np.bincount(where, weights=w, minlength=len(order)) for w in (values, np.ones(len(where))))
-            drawn[r.arm] = _ratio(sums, sizes, counts)
+            sums = np.bincount(where, weights=values, minlength=len(order)).astype(np.float64)
+            drawn[r.arm] = _ratio(sums, np.bincount(where, minlength=len(order)).astype(np.float64), counts)
     return drawn
 
 
