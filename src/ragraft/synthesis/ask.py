@@ -82,16 +82,18 @@ class Replied:
 
 
 def ask(chunks: Sequence[Chunk], generator: Generator, path: Path) -> Replied:
-    """Drafts of these chunks, answerable ones and others. Raises `ModelError` when every call of the batch failed."""
+    """Drafts of these chunks, answerable ones and others. Raises `ModelError` when every call of the batch failed, unless the batch is
+    small and the model answered before: then it is these passages that it stumbles over."""
     kept = {k.chunk: k.text for k in (_Kept.model_validate_json(line) for line in read_lines(path))}
     todo = [c for c in chunks if _key(c) not in kept]
+    answered_before = bool(kept)
     outcomes = generator.generate([prompt(c) for c in todo], max_new_tokens=MAX_NEW_TOKENS) if todo else ()
     failed = [o.message for o in outcomes if isinstance(o, Failure)]
     for chunk, outcome in zip(todo, outcomes, strict=True):
         if isinstance(outcome, Completion):
             kept[_key(chunk)] = outcome.text
             append_line(path, _Kept(document=chunk.document, chunk=_key(chunk), text=outcome.text).model_dump_json())
-    if failed and len(failed) == len(todo):
+    if failed and len(failed) == len(todo) and (len(todo) >= BATCH or not answered_before):
         raise ModelError(
             f"{generator.name}: {failed[0]}; what was made is kept, and the same command goes on from there"
         )
