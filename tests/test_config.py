@@ -1,5 +1,6 @@
 """ragraft.toml: every mistake is one line that names the place and the remedy."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -123,8 +124,20 @@ def test_each_kind_of_source_has_its_own_keys() -> None:
 def test_prices_come_from_the_packaged_table_and_their_sources_go_with_them() -> None:
     found = config.parse({"prices": {"cpu_hour": 1.0}}).prices
     assert (found.cpu_hour, found.gpu_hour, found.currency) == (1.0, 1.006, "USD")
-    assert [s.partition(":")[0] for s in found.sources] == ["gpu_hour", "gb_month", "label_example"]
-    assert all("2026" in s and "https://" in s for s in found.sources)
+    assert [s.partition(":")[0] for s in found.sources][:3] == ["gpu_hour", "gb_month", "label_example"]
+    assert all(re.search(r"20\d\d", s) and "https://" in s for s in found.sources)
+    assert all(any(t.model in s for s in found.sources[3:]) for t in found.tokens)
+
+
+def test_a_price_that_was_not_read_at_the_sellers_own_page_says_so() -> None:
+    table = prices.packaged()
+    for line in (table.cpu_hour, table.gpu_hour, table.gb_month, table.label_example, *table.tokens):
+        seller = "openai.com" if isinstance(line, prices.TokenPrice) else "aws.amazon.com"
+        assert seller in line.source
+        assert seller not in line.secondary
+    notes = table.section()["sources"]
+    assert "(secondary: as quoted by https://" in notes[0]
+    assert next(n for n in notes if "secondary" not in n).startswith("gpt-5-nano: OpenAI")
 
 
 def test_another_currency_needs_every_price(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ class PricesSection(Section):
         rest = table.section()
         own = [k for k in prices.KINDS if k in data and data[k] != rest[k]]
         rest["sources"] = tuple(s for s in rest["sources"] if s.partition(":")[0] not in own)
-        return {**rest, **({"tokens": ()} if currency != table.currency else {}), **data}
+        return {**rest, **({"tokens": (), "sources": ()} if currency != table.currency else {}), **data}
 
 
 class TrafficSection(Section):

@@ -1,6 +1,6 @@
 """A table of prices, the packaged one or a project's -> what `[prices]` takes from it. In: a TOML file. Writes nothing.
 
-The packaged table, `prices.toml` beside this file, names the source and the date of every figure.
+The packaged table, `prices.toml` beside this file, names the source and the date of every figure, and where it was read if not there.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ KINDS = ("cpu_hour", "gpu_hour", "gb_month", "label_example")
 
 
 class TokenPrice(BaseModel):
-    """A hosted model's price of one million prompt tokens and of one million completion tokens."""
+    """A hosted model's price of one million prompt tokens and of one million completion tokens. `source`: the seller's page, with its
+    date; `secondary`: another page that quotes it, where the figure was read there."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -28,13 +29,21 @@ class TokenPrice(BaseModel):
     tokens_in: Amount
     tokens_out: Amount
     source: str = ""
+    secondary: str = ""
 
 
 class PriceLine(BaseModel):
+    """`source` and `secondary` as of a `TokenPrice`."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     price: Amount
     source: str = ""
+    secondary: str = ""
+
+
+def _origin(line: TokenPrice | PriceLine) -> str:
+    return f"{line.source} (secondary: as quoted by {line.secondary})" if line.secondary else line.source
 
 
 class PriceTable(BaseModel):
@@ -52,7 +61,9 @@ class PriceTable(BaseModel):
     def section(self) -> dict[str, Any]:
         """The keys of `[prices]` that the table sets."""
         amounts = {kind: getattr(self, kind).price for kind in KINDS}
-        sources = tuple(f"{kind}: {getattr(self, kind).source}" for kind in KINDS)
+        sources = tuple(f"{kind}: {_origin(getattr(self, kind))}" for kind in KINDS)
+        origins = dict.fromkeys(map(_origin, self.tokens))
+        sources += tuple(f"{', '.join(t.model for t in self.tokens if _origin(t) == o)}: {o}" for o in origins)
         return {"currency": self.currency, "tokens": self.tokens, "sources": sources, **amounts}
 
 

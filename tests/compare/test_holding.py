@@ -122,7 +122,7 @@ def test_cells_are_marked_only_beyond_noise(whole: Report) -> None:
     assert {arm: c.sign for arm, c in found["freshness.new"].items()} == {"rag": "best", "tuned": "worse"}
     cell = found["freshness.new"]["tuned"]
     assert (cell.text, cell.note) == ("10\u00a0%", "n 40")
-    assert "differs from rag beyond noise (intervals apart)" in cell.title
+    assert "differs from rag beyond noise (intervals apart, unpaired)" in cell.title
     assert "95 % interval 5\u00a0% to 20\u00a0%" in cell.title
 
 

@@ -2,6 +2,7 @@
 
 import random
 import re
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from ragraft.probes import table
 from ragraft.probes.facts import changed, rewritten
 from ragraft.types import ProbeResult
 
+from ..project import CONFIG
 from .planted import Reading, bench, by_heart, closed, indexed, value
 
 
@@ -45,6 +47,23 @@ def test_one_that_remembers_is_caught(result: ProbeResult) -> None:
     assert shown
     assert all(c.figure == "old" and "which replaced" in c.expected for c in shown)
     assert not [c for c in result.failures if c.arm == "rag"]
+
+
+def test_training_again_on_the_new_facts_has_its_time_and_cost(tmp_path: Path) -> None:
+    config = (
+        CONFIG.rstrip()
+        + "\nquestions = 3\nretrain = true\n\n[prices]\ncpu_hour = 3.6\ngpu_hour = 3.6\nlabel_example = 2\n"
+    )
+    made = bench(tmp_path / "p", lambda context, b: {"tuned": closed("tuned", by_heart(b))}, config=config)
+    found = table.run("freshness", made)
+    seconds = value(found, "retraining", "tuned") or 0.0
+    again = found.figure("new_retrained").reading("tuned")
+    edited = found.figure("old").reading("tuned").n
+    stale = sum(e.id in {c.case for c in again.cases} for e in made.parts.train)
+    assert seconds > 0
+    assert again.n == edited == 3
+    assert again.value is not None
+    assert value(found, "retraining_cost", "tuned") == pytest.approx(seconds * 0.001 + 2 * stale)
 
 
 @pytest.mark.parametrize(

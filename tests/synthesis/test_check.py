@@ -64,6 +64,20 @@ def test_a_question_that_another_document_answers_better_is_put_more_clearly(rea
     assert done.draft.question == "How long do deleted records stay in the trash?"
 
 
+def test_a_question_whose_words_stand_together_elsewhere_names_too_little(reader: SpanReader) -> None:
+    """The other sentence answers nothing; its reader is not sure, and still the question could be about it."""
+    other = chunk("Records in the trash are deleted by hand and never stay for ever.", title="Bins", document="bins.md")
+    assert outcome(reader, GOOD, TRASH, other).reason == check.VAGUE
+    clearer = replace(GOOD, clearer="How long do deleted records stay in the trash before they are gone?")
+    done = outcome(reader, clearer, TRASH, other)
+    assert (done.reason, done.draft.question) == ("", clearer.clearer)
+
+
+def test_one_that_only_leads_a_search_astray_stays_as_it_is_and_is_hard(reader: SpanReader) -> None:
+    done = outcome(reader, replace(GOOD, clearer="Trash: how long do deleted records stay in the trash?"), LOGS, TRASH)
+    assert (done.reason, done.hard, done.draft.question) == ("", True, GOOD.question)
+
+
 def test_hard_is_another_first_passage_that_does_not_hold_the_answer(reader: SpanReader) -> None:
     assert outcome(reader, GOOD, LOGS, TRASH).hard
     assert not outcome(reader, GOOD, TRASH, LOGS).hard

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ragraft import stages
+from ragraft.compare import cost
 from ragraft.context import Context
 from ragraft.evaluate.scorers import holds, plain
 from ragraft.probes.bench import (
@@ -200,11 +201,15 @@ def _alone(bench: Bench, system: System, question: str) -> float:
 def _retrained(
     bench: Bench, copy: Context, edits: Sequence[Edit], before: Mapping[ArmName, frozenset[str]]
 ) -> tuple[ProbeFigure, ...]:
-    """Adapters trained again on examples that state the new facts, and what their arms tell then."""
+    """Adapters trained again on examples that state the new facts, and what their arms tell then. The cost is that of the machine, and
+    of labelling the changed training examples anew, as in `compare.cost`."""
+    prices = bench.context.config.prices
     new = {e.fact.example.id: e for e in edits}
     parts = replace(bench.parts, train=tuple(_stated(e, new) for e in bench.parts.train))
     told_new: list[Reading] = []
+    stale = sum(e.id in new for e in bench.parts.train)
     seconds: list[Reading] = []
+    costs: list[Reading] = []
     for arm in bench.arms:
         if arm not in ADAPTER_OF:
             continue
@@ -215,9 +220,14 @@ def _retrained(
         hits = [told(o, (e.new,)) for e, o in zip(mine, outcomes, strict=True)]
         told_new.append(share(bench, arm, hits, [e.fact.example for e in mine], empty=NOTHING_TOLD))
         seconds.append(Reading(arm=arm, value=adapter.seconds, n=1))
+        spent = copy.space.spent(Path(adapter.path))
+        machine = cost.hour(bench.context.config, gpu=spent is not None and spent.gpu) / 3600
+        costs.append(Reading(arm=arm, value=adapter.seconds * machine + stale * prices.label_example, n=1))
+    label = f"cost of training again, with {stale} examples labelled anew, {prices.currency}"
     return (
         figure("new_retrained", "tells the new fact after training again", "share", True, told_new),
         figure("retraining", "training again", "s", False, seconds),
+        figure("retraining_cost", label, "money", False, costs),
     )
 
 
@@ -252,5 +262,8 @@ PROBE = Probe(
         "The seconds are those of a sync at once: with a scheduled sync, its interval comes on top.",
     ),
     run=run,
-    settings=lambda bench: (bench.context.config.probes.questions, bench.context.config.probes.retrain),
+    settings=lambda bench: (
+        bench.context.config.probes.questions,
+        bench.context.config.probes.retrain and bench.context.config.prices,
+    ),
 )

@@ -37,25 +37,25 @@ PERSONAL = "holds personal data"
 UNFOUND = "the second pass does not find the answer in the passage"
 ELSEWHERE = "another document says the same"
 AMBIGUOUS = "another document answers it as well"
+VAGUE = "it names too little: a sentence of another document holds all its words"
 ANSWERED = "a passage answers it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
     """A draft after its checks; `reason` is empty where it holds. `hard`: a search finds another passage first, which does not
-    hold the answer; `astray`: one of another document."""
+    hold the answer."""
 
     draft: Draft
     reason: str = ""
     hard: bool = False
-    astray: bool = False
 
 
 def check(drafts: Sequence[Draft], find: Find, reader: SpanReader) -> tuple[Checked, ...]:
-    """One outcome a draft, in order. A question that could mean several places, or leads a search to another document, is put in its
-    clearer wording."""
+    """One outcome a draft, in order. A question that could mean several places is put in its clearer wording. One that only leads a
+    search to another document is a hard one, and stays as it is."""
     done = _checked(drafts, find, reader)
-    again = [n for n, c in enumerate(done) if c.draft.clearer and (c.astray or c.reason in (AMBIGUOUS, ELSEWHERE))]
+    again = [n for n, c in enumerate(done) if c.draft.clearer and c.reason in (AMBIGUOUS, ELSEWHERE, VAGUE)]
     clearer = [replace(done[n].draft, question=done[n].draft.clearer, clearer="") for n in again]
     for n, outcome in zip(again, _checked(clearer, find, reader), strict=True):
         done[n] = outcome
@@ -106,12 +106,7 @@ def _among(draft: Draft, passages: Sequence[Passage], own: Span, read: Sequence[
         return Checked(draft=draft, reason=ANSWERED if any(_answered(draft, r) for r in near) else "")
     first = passages[0].chunk if passages else draft.chunk
     hard = first.id != draft.chunk.id and not all(holds(first.text, fact) for fact in draft.facts)
-    return Checked(
-        draft=draft,
-        reason=_rival(draft, own, read, threshold),
-        hard=hard,
-        astray=first.document != draft.chunk.document,
-    )
+    return Checked(draft=draft, reason=_rival(draft, own, read, threshold), hard=hard)
 
 
 def _rival(draft: Draft, own: Span, read: Sequence[_Read], threshold: float) -> str:
@@ -120,7 +115,7 @@ def _rival(draft: Draft, own: Span, read: Sequence[_Read], threshold: float) -> 
             return ELSEWHERE
         if r.span.probability >= max(threshold, own.probability):
             return AMBIGUOUS
-    return ""
+    return VAGUE if any(_near(_matter(draft), r.chunk) == 1 for r in read) else ""
 
 
 def _answered(draft: Draft, read: _Read) -> bool:
@@ -129,12 +124,19 @@ def _answered(draft: Draft, read: _Read) -> bool:
         return True
     if not draft.absent:
         return False
-    pattern, matter = re.compile(draft.absent), content_words(draft.question) - content_words(_ASKING)
-    head = f"{read.chunk.title} {read.chunk.heading}"
-    return any(
-        pattern.search(line) and len(matter & content_words(f"{head} {line}")) >= NEAR * len(matter)
-        for line in re.split(r"\n+|(?<=[.!?]) ", legible(read.chunk.text))
-    )
+    return _near(_matter(draft), read.chunk, re.compile(draft.absent)) >= NEAR
+
+
+def _matter(draft: Draft) -> frozenset[str]:
+    return content_words(draft.question) - content_words(_ASKING)
+
+
+def _near(matter: frozenset[str], chunk: Chunk, pattern: re.Pattern[str] | None = None) -> float:
+    """The largest share of these words that one line of a chunk holds, under its headings; of the lines with `pattern`, where given."""
+    head = content_words(f"{chunk.title} {chunk.heading}")
+    lines = re.split(r"\n+|(?<=[.!?]) ", legible(chunk.text))
+    wanted = [line for line in lines if not pattern or pattern.search(line)]
+    return max((len(matter & (head | content_words(line))) for line in wanted), default=0) / max(len(matter), 1)
 
 
 def legible(text: str) -> str:

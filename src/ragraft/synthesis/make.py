@@ -132,7 +132,7 @@ class _Work:
             raise DataError(
                 f"{self.context.folder}: `{self.reader.user}` may read no document; name another reader with --as or --group"
             )
-        self._fill(self.spare, self.wish.answerable)
+        self._fill(sorted(self.spare, key=lambda c: c.hard), self.wish.answerable)
         self._add_lacking()
         return self._made()
 
