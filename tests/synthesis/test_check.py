@@ -78,6 +78,12 @@ def test_one_that_only_leads_a_search_astray_stays_as_it_is_and_is_hard(reader: 
     assert (done.reason, done.hard, done.draft.question) == ("", True, GOOD.question)
 
 
+def test_one_that_leads_a_search_astray_by_being_brief_names_too_little(reader: SpanReader) -> None:
+    brief = draft("How long do records stay?", "28 days")
+    assert outcome(reader, brief, LOGS, TRASH).reason == check.VAGUE
+    assert outcome(reader, brief, TRASH, LOGS).reason == ""
+
+
 def test_hard_is_another_first_passage_that_does_not_hold_the_answer(reader: SpanReader) -> None:
     assert outcome(reader, GOOD, LOGS, TRASH).hard
     assert not outcome(reader, GOOD, TRASH, LOGS).hard

@@ -29,6 +29,8 @@ SURE = 0.5
 """Chance at which what the reader finds counts as an answer, whatever it is."""
 NEAR = 0.7
 """Share of the question's content words that makes a sentence, under its headings, one about its matter."""
+NAMING = 3
+"""Content words of a question that a search is led astray by, at least: with fewer it is the question's fault."""
 
 _ASKING = "many much long often soon time take come mean cost fee allowed call people countries possible"
 """Words that only ask."""
@@ -37,7 +39,7 @@ PERSONAL = "holds personal data"
 UNFOUND = "the second pass does not find the answer in the passage"
 ELSEWHERE = "another document says the same"
 AMBIGUOUS = "another document answers it as well"
-VAGUE = "it names too little: a sentence of another document holds all its words"
+VAGUE = "it names too little: a sentence of another document holds all its words, or a search finds that document first"
 ANSWERED = "a passage answers it"
 
 
@@ -106,7 +108,14 @@ def _among(draft: Draft, passages: Sequence[Passage], own: Span, read: Sequence[
         return Checked(draft=draft, reason=ANSWERED if any(_answered(draft, r) for r in near) else "")
     first = passages[0].chunk if passages else draft.chunk
     hard = first.id != draft.chunk.id and not all(holds(first.text, fact) for fact in draft.facts)
-    return Checked(draft=draft, reason=_rival(draft, own, read, threshold), hard=hard)
+    reason = _rival(draft, own, read, threshold)
+    return Checked(draft=draft, reason=reason or (VAGUE if hard and _brief(draft) else ""), hard=hard)
+
+
+def _brief(draft: Draft) -> bool:
+    """Whether it names its matter in fewer than `NAMING` words, none of them a number or a code."""
+    matter = _matter(draft)
+    return len(matter) < NAMING and not any(c.isdigit() for word in matter for c in word)
 
 
 def _rival(draft: Draft, own: Span, read: Sequence[_Read], threshold: float) -> str:
