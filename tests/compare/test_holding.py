@@ -6,10 +6,22 @@ import io
 import pytest
 from rich.console import Console
 
-from ragraft.compare import costcharts, holding, report, terminal, tradeview
+from ragraft.compare import costcharts, holding, report, terminal, tradeview, wording
 from ragraft.compare.conclude import conclude
 from ragraft.compare.disagree import disagreements
-from ragraft.types import BreakEven, Flip, Hosted, ProbeCase, ProbeResult, Reading, Report, Work
+from ragraft.types import (
+    ArmName,
+    BreakEven,
+    CaseValue,
+    Flip,
+    Hosted,
+    ProbeCase,
+    ProbeFigure,
+    ProbeResult,
+    Reading,
+    Report,
+    Work,
+)
 
 from .factory import answer_report
 from .made import Made, made, probe
@@ -174,3 +186,56 @@ def test_a_published_finding_is_contradicted_only_beyond_noise() -> None:
     assert disagreements(ahead.comparison, "classify") == ()
     page = report.html(concluded(ahead))
     assert "Published results that this comparison contradicts" in page
+
+
+def test_a_project_without_changes_has_no_line_on_the_chart_of_changes(whole: Report) -> None:
+    chart = costcharts.against_changes(whole)
+    assert chart is not None
+    assert whole.traffic is not None
+    assert whole.traffic.changes == 0
+    assert "no line marks it" in chart.note
+
+
+def test_the_central_table_has_the_main_figures_of_a_probe_and_the_marked_ones(whole: Report) -> None:
+    def figure(n: int, *values: float) -> ProbeFigure:
+        arms: tuple[ArmName, ...] = ("rag", "tuned")
+        found = [
+            Reading(arm=a, value=v, n=12, cases=tuple(CaseValue(case=str(i), group=str(i), value=v) for i in range(12)))
+            for a, v in zip(arms, values, strict=True)
+        ]
+        return ProbeFigure(name=f"f{n}", label=f"figure {n}", unit="bits", higher_is_better=True, readings=tuple(found))
+
+    many = ProbeResult(
+        probe="leakage", title="", figures=tuple(figure(n, 1.0, 0.0 if n == 5 else 1.0) for n in range(6))
+    )
+    table = concluded(made(SCORES, {"rag": [1.0], "tuned": [1.0]}), many)  # type: ignore[arg-type]
+    rows = next(g.rows for g in tradeview.groups(table) if g.title == "Leakage")
+    assert [r.name for r in rows] == ["leakage.f0", "leakage.f1", "leakage.f2", "leakage.f5"]
+    assert rows[0].better == "bits, higher is better"
+    assert len(tradeview.probe_rows(table, "leakage")) == 6
+
+
+def test_why_cells_of_a_probe_are_empty() -> None:
+    readings = [
+        Reading(arm="rag", value=0.5, n=4),
+        Reading(arm="base", value=None, reason="it searches nothing"),
+        Reading(arm="tuned", value=None, reason="it searches nothing"),
+    ]
+    part = [Reading(arm="rag", value=None, reason="more than 100 chunks")]
+    found = dataclasses.replace(
+        probe("growth", "recall", readings),
+        figures=(*probe("growth", "recall", readings).figures, *probe("growth", "p50", part).figures),
+    )
+    assert tradeview.reasons(found) == (
+        "`base`, `tuned`: it searches nothing.",
+        "`rag` (p50): more than 100 chunks.",
+    )
+
+
+def test_short_times_are_told_in_milliseconds() -> None:
+    assert [wording.amount(x, "s") for x in (0.0, 0.0042, 0.63, 1.5)] == [
+        "0\u00a0s",
+        "4.2\u00a0ms",
+        "630\u00a0ms",
+        "1.5\u00a0s",
+    ]

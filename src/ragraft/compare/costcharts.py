@@ -33,15 +33,14 @@ def against_questions(report: Report) -> Chart | None:
     def month(s: ArmSummary, x: float) -> float:
         return (s.cost.monthly or 0.0) + (x - t.questions) * (s.cost.per_1000 or 0.0) / 1000
 
-    note = (
-        f"With {t.changes:,.0f} changed documents a month. The line marks this project's {t.questions:,.0f} questions."
-    )
+    note = f"With {t.changes:,.0f} changed documents a month. {_marked(t.questions, 'questions')}"
     ends = tuple(dict.fromkeys((*report.hosted[:1], *report.hosted[-1:])))
     if ends:
         note += f" Dashed: the tokens of {ends[0].arm} at list prices of two hosted models, whose quality is not measured here."
     dashed = {h.model: (h.monthly - t.questions * h.per_1000 / 1000, h.per_1000 / 1000) for h in ends}
-    now = t.questions or 1000.0
-    return _lines(report, month, now, ident="volume", axis="Questions a month", note=note, dashed=dashed)
+    return _lines(
+        report, month, t.questions, 1000.0, ident="volume", axis="Questions a month", note=note, dashed=dashed
+    )
 
 
 def against_changes(report: Report) -> Chart | None:
@@ -53,25 +52,30 @@ def against_changes(report: Report) -> Chart | None:
     def month(s: ArmSummary, x: float) -> float:
         return (s.cost.monthly or 0.0) + (x - t.changes) * (s.cost.per_100_changes or 0.0) / 100
 
-    note = (
-        f"With {t.questions:,.0f} questions a month. The line marks this project's {t.changes:,.0f} changed documents."
-    )
-    return _lines(report, month, t.changes or 10.0, ident="changes", axis="Changed documents a month", note=note)
+    note = f"With {t.questions:,.0f} questions a month. {_marked(t.changes, 'changed documents')}"
+    return _lines(report, month, t.changes, 10.0, ident="changes", axis="Changed documents a month", note=note)
+
+
+def _marked(now: float, what: str) -> str:
+    if now:
+        return f"The line marks this project's {now:,.0f} {what}."
+    return f"This project has no {what}, which a logarithmic scale cannot show: no line marks it."
 
 
 def _lines(
     report: Report,
     month: Callable[[ArmSummary, float], float],
     now: float,
+    usual: float,
     *,
     ident: str,
     axis: str,
     note: str,
     dashed: Mapping[str, tuple[float, float]] | None = None,
 ) -> Chart | None:
-    """`dashed`: intercept and slope of further lines."""
+    """`usual`: the middle of the scale where `now` is 0. `dashed`: intercept and slope of further lines."""
     arms = [s for s in report.comparison.arms if s.cost.monthly is not None and s.cost.per_1000 is not None]
-    xs = [now / 100 * 10_000 ** (n / STEPS) for n in range(STEPS + 1)]
+    xs = [(now or usual) / 100 * 10_000 ** (n / STEPS) for n in range(STEPS + 1)]
     costs: list[_Line] = [_Line(name=s.arm, tint=colour(s.arm), ys=[month(s, x) for x in xs]) for s in arms]
     costs += [
         _Line(name=name, tint="var(--quiet)", ys=[fixed + slope * x for x in xs], dashed=True)
@@ -115,7 +119,7 @@ def _drawn(shown: Sequence[_Line], xs: Sequence[float], now: float, axis: str, c
     ]
     x = alt.X(
         "x:Q", title=f"{axis} (log scale)", scale=alt.Scale(type="log", domain=[xs[0], xs[-1]], nice=False),
-        axis=alt.Axis(grid=False, values=[now * f for f in (0.01, 0.1, 1, 10, 100)], labelExpr=SMALL_AND_LARGE),
+        axis=alt.Axis(grid=False, values=[xs[0] * f for f in (1, 10, 100, 1000, 10_000)], labelExpr=SMALL_AND_LARGE),
     )  # fmt: skip
     y = alt.Y(
         "y:Q", title=f"{currency} a month (log scale)", scale=alt.Scale(type="log", domain=domain, nice=False),
@@ -124,7 +128,11 @@ def _drawn(shown: Sequence[_Line], xs: Sequence[float], now: float, axis: str, c
     scale = alt.Scale(domain=[line.name for line in shown], range=[line.tint for line in shown])
     tint = alt.Color("name:N", scale=scale, legend=None)
     dash = alt.StrokeDash("dashed:N", scale=alt.Scale(domain=[False, True], range=[[1, 0], [5, 4]]), legend=None)
-    rule = alt.Chart(alt.Data(values=[{"x": now}])).mark_rule(color="var(--quiet)", strokeDash=[3, 3]).encode(x=x)
+    rule = (
+        alt.Chart(alt.Data(values=[{"x": now}] if now else []))
+        .mark_rule(color="var(--quiet)", strokeDash=[3, 3])
+        .encode(x=x)
+    )
     lines = (
         alt.Chart(alt.Data(values=rows))
         .mark_line(strokeWidth=2.5)

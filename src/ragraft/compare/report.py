@@ -54,10 +54,11 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbePage:
-    """One probe with the rows of its own table."""
+    """One probe with the rows of its own table, and why some of its cells are empty."""
 
     result: ProbeResult
     groups: tuple[tradeview.TradeGroup, ...]
+    empty: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +142,8 @@ def _there(*drawn: charts.Chart | None) -> tuple[charts.Chart, ...]:
 
 def _probe_page(report: Report, result: ProbeResult) -> ProbePage:
     rows = tradeview.probe_rows(report, result.probe)
-    return ProbePage(result=result, groups=(tradeview.TradeGroup(title="", rows=rows),) if rows else ())
+    groups = (tradeview.TradeGroup(title="", rows=rows),) if rows else ()
+    return ProbePage(result=result, groups=groups, empty=tradeview.reasons(result))
 
 
 def failed_cases(report: Report) -> tuple[FailedCase, ...]:

@@ -10,11 +10,15 @@ from itertools import groupby
 from typing import Literal
 
 from ragraft.compare import wording
-from ragraft.types import ArmName, Reading, Report, Tradeoff
+from ragraft.types import ArmName, ProbeResult, Reading, Report, Tradeoff
 
 Sign = Literal["", "best", "worse"]
 PLAIN = ("token_f1", "support", "cited")
 """Left to the table of every figure."""
+SPOKEN = ("share", "score", "ms", "s", "money")
+"""Units that stand with the figure, or need no name; the others stand with the row."""
+MOST = 3
+"""Figures of one probe in the table of all trade-offs, besides those with a mark; all of them stand in its own table."""
 GLYPHS: dict[Sign, str] = {"": "", "best": "▲", "worse": "▼"}
 
 
@@ -44,11 +48,15 @@ class TradeGroup:
 
 
 def groups(report: Report) -> tuple[TradeGroup, ...]:
-    """Every row but those shown at length elsewhere, figures without a better side, and a figure's parts (`obeyed: KIND`)."""
+    """Every row but those shown at length elsewhere, figures without a better side, and a figure's parts (`obeyed: KIND`); of a probe
+    the first few and those with a mark."""
     hidden = (*wording.RETRIEVAL, *wording.AT_LENGTH, *PLAIN)
     shown = [r for r in report.tradeoffs if r.name not in hidden and _worth(r)]
     return tuple(
-        TradeGroup(title=_title(group, report), rows=tuple(_row(r, report) for r in rows))
+        TradeGroup(
+            title=_title(group, report),
+            rows=tuple(_row(r, report) for n, r in enumerate(rows) if n < MOST or r.worse or "." not in r.name),
+        )
         for group, rows in groupby(shown, key=lambda r: r.group)
     )
 
@@ -77,6 +85,29 @@ def probe_rows(report: Report, probe: str) -> tuple[TradeRow, ...]:
     return tuple(_row(r, report) for r in report.tradeoffs if r.name.partition(".")[0] == probe and "." in r.name)
 
 
+def reasons(result: ProbeResult) -> tuple[str, ...]:
+    """Why cells of a probe's table are empty: a sentence a reason, with the arms that have no figure at all because of it, and else the
+    figures."""
+    found: dict[str, dict[ArmName, list[str]]] = {}
+    for f in result.figures:
+        for r in f.readings:
+            if r.value is None and r.reason:
+                found.setdefault(r.reason, {}).setdefault(r.arm, []).append(f.label)
+    measured = {r.arm for f in result.figures for r in f.readings if r.value is not None}
+    sentences: list[str] = []
+    for reason, arms in found.items():
+        whole = [arm for arm in arms if arm not in measured]
+        parts = {arm: tuple(labels) for arm, labels in arms.items() if arm in measured}
+        subjects = [", ".join(f"`{arm}`" for arm in whole)] if whole else []
+        for labels in dict.fromkeys(parts.values()):
+            mine = ", ".join(f"`{arm}`" for arm, own in parts.items() if own == labels)
+            subjects.append(
+                f"{mine} ({wording.count(len(labels), 'figure') if len(labels) > 2 else ', '.join(labels)})"
+            )
+        sentences.append(f"{'; '.join(subjects)}: {reason}.")
+    return tuple(sentences)
+
+
 def _worth(row: Tradeoff) -> bool:
     return row.higher_is_better is not None and ":" not in row.name and any(r.value is not None for r in row.readings)
 
@@ -86,7 +117,8 @@ def _title(group: str, report: Report) -> str:
 
 
 def _row(row: Tradeoff, report: Report) -> TradeRow:
-    better = {True: "higher is better", False: "lower is better", None: ""}[row.higher_is_better]
+    side = {True: "higher is better", False: "lower is better", None: ""}[row.higher_is_better]
+    better = ", ".join(filter(None, ("" if row.unit in SPOKEN else row.unit, side)))
     cells = tuple(_cell(row, s.arm, report.currency) for s in report.comparison.arms)
     return TradeRow(name=row.name, label=row.label, better=better, cells=cells)
 

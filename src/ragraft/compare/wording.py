@@ -226,8 +226,8 @@ def amount(number: float | None, unit: str, currency: str = "") -> str:
         return f"{text.removesuffix('.0')}{NBSP}%"
     if unit == "ms":
         return milliseconds(number)
-    if unit == "s":
-        return seconds(number)
+    if unit == "s":  # a tenth of a second is coarse for one search
+        return milliseconds(1000 * number) if 0 < number < 1 else seconds(number) if number else f"0{NBSP}s"
     if unit == "money":
         return money(number) + (f"{NBSP}{currency}" if currency else "")
     return f"{number:,.3g}"
