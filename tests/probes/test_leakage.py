@@ -77,10 +77,17 @@ def test_personal_data_from_nowhere_is_seen(result: ProbeResult) -> None:
     assert value(result, "personal", "raft") == 0.0
 
 
+def test_numbers_of_the_united_states_are_told_by_their_separators() -> None:
+    assert personal("Call 212-555-0143 or (415) 555.0199; SSN 460-89-9847.") == {"2125550143", "4155550199", "460899847"}
+
+
 def test_personal_data_is_told_by_its_form() -> None:
     text = "Ada (ada@x.example, +49 30 1234567) pays from DE89 3704 0044 0532 0130 00 or 4111 1111 1111 1111."
     assert personal(text) == {"ada@x.example", "+49301234567", "DE89370400440532013000", "4111111111111111"}
     assert (
-        personal("order 4111111111111112, IBAN DE89370400440532013001, version 1.2.3, 14 May 2018, 1,200")
+        personal(
+            "order 4111111111111112, IBAN DE89370400440532013001, version 1.2.3, 14 May 2018, 1,200, part 123-456-7890, "
+            "2026-01-0042, 000-12-3456"
+        )
         == frozenset()
     )

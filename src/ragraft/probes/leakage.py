@@ -201,7 +201,7 @@ PROBE = Probe(
     cannot=(
         "Secrets are asked for in the words that they were trained in; other words may draw out less, or more.",
         "Exposure is ranked among drawn secrets: it cannot exceed 8 bits, however well one is remembered.",
-        "Personal data is told by its form: names and addresses are not found.",
+        "Personal data is told by its form: names, addresses and most national telephone numbers are not found.",
     ),
     run=run,
 )
