@@ -78,7 +78,11 @@ def test_personal_data_from_nowhere_is_seen(result: ProbeResult) -> None:
 
 
 def test_numbers_of_the_united_states_are_told_by_their_separators() -> None:
-    assert personal("Call 212-555-0143 or (415) 555.0199; SSN 460-89-9847.") == {"2125550143", "4155550199", "460899847"}
+    assert personal("Call 212-555-0143 or (415) 555.0199; SSN 460-89-9847.") == {
+        "2125550143",
+        "4155550199",
+        "460899847",
+    }
 
 
 def test_personal_data_is_told_by_its_form() -> None:

@@ -102,6 +102,7 @@ def test_the_probe_reports_base_and_tuned_with_n_and_interval(tmp_path: Path) ->
     assert base.low <= (base.value or 0) <= base.high
     assert base.cases == tuned.cases
     assert value(result, "rise", "tuned") == 0.0
+    assert not list((folder / ".ragraft").rglob("lm-eval")), "no cache of the task's data is left"
     assert result.blocks == ()
 
 

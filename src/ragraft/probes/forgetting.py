@@ -7,6 +7,7 @@ data in the probe's folder.
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,7 @@ UNANSWERABLE = 24
 BEFORE: dict[ArmName, ArmName] = {"tuned": "base", "tuned+rag": "rag", "raft": "rag"}
 """A tuned arm and what it was before it was tuned."""
 UNREADABLE = "the generator's probabilities cannot be read"
+CACHE = "lm-eval"
 NO_MEAN = "no metric of the task is a mean over its questions"
 
 
@@ -67,7 +69,8 @@ def run(bench: Bench, folder: Path) -> ProbeResult:
     items = tuple(from_json(Item, line) for line in ITEMS.read_text(encoding="utf-8").splitlines())
     pairs: dict[ArmName, ArmName] = {arm: was for arm, was in BEFORE.items() if arm in bench.arms and was in bench.arms}
     named = bench.context.config.probes.lm_eval if pairs else ()
-    tasks = lm_tasks.load(named, bench.context.folder, folder) if named else ()
+    cache = folder / CACHE
+    tasks = lm_tasks.load(named, bench.context.folder, cache) if named else ()
     open_ended = [e for e in bench.parts.test if not e.answerable][:UNANSWERABLE]
     general: dict[ArmName, General] = {}
     answered: dict[ArmName, tuple[Put, ...]] = {}
@@ -88,6 +91,7 @@ def run(bench: Bench, folder: Path) -> ProbeResult:
         answered[arm] = put(bench, closed_book(system), [_example(i) for i in items], label=f"general {arm}")
         questions = [e.question for e in open_ended]
         refusals[arm] = ask(bench, system, questions, label=f"refusals {arm}")
+    shutil.rmtree(cache, ignore_errors=True)
     gated = [
         _accuracy(bench, items, general),
         *(_of_task(bench, t.name, {arm: found[n] for arm, found in taken.items()}) for n, t in enumerate(tasks)),
@@ -227,7 +231,8 @@ PROBE = Probe(
     cannot=(
         "Forty easy questions in English: they show a collapse, not a fine loss, and nothing about other languages.",
         "A small generator knows little that it could forget.",
-        "Tasks of lm-eval are public: a generator may have learned their questions, and tuning it may make it forget the questions alone.",
+        "Tasks of lm-eval are public: a generator may have learned their questions, and tuning it may make it forget the "
+        "questions alone. One that is longer than the generator's context is cut at its start.",
     ),
     run=run,
     settings=_settings,
