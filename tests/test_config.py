@@ -104,6 +104,15 @@ WEB = '[[sources]]\ntype = "web"\nname = "site"\nurl = "https://x.example/"\n'
         (WEB.replace('"web"', '"wub"'), "'wub' found using 'type'"),
         (WEB + WEB, r"two \[\[sources\]\] are named `site`"),
         (WEB.replace("https://", "https://u:hunter2@"), "a password stands in the URL"),
+        (
+            WEB + '[[documents.rules]]\npath = "site/hr/**"\nreaders = ["hr"]\n',
+            r"cannot reach the source `site`; write it .* as \[\[sources.rules\]\] with path = \"hr/\*\*\"",
+        ),
+        (
+            '[[sources]]\ntype = "sql"\nname = "db"\nurl = "sqlite:///d"\nquery = "q"\nkey = "id"\ntemplate = "t"\n'
+            'readers = ["a"]\nreaders_column = "who"\n',
+            "db: `readers_column` alone says who may read each row",
+        ),
     ],
 )
 def test_a_source_that_is_wrong_is_named(text: str, said: str) -> None:

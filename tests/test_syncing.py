@@ -335,3 +335,45 @@ def test_what_was_forgotten_stays_out_whatever_source_names_it(tmp_path: Path) -
     lines(folder, copy="One words.", two="Two words.")
     report = syncing.sync(opened(folder)[0], rebuild=True)
     assert (report.documents, [s.source for s in report.skipped]) == (3, ["faq/copy"])
+
+
+def test_a_side_file_narrows_a_document_that_has_no_front_matter(tmp_path: Path) -> None:
+    folder = project(
+        tmp_path / "p", HEAD + '\n[[sources]]\ntype = "files"\nname = "kb"\nurl = "kb"\nreaders = ["everyone"]\n'
+    )
+    (folder / "kb").mkdir()
+    for name in ("documents/pay.csv", "kb/pay.csv"):
+        (folder / name).write_text("who,pay\nann,1\n")
+    context, embedder = opened(folder)
+    assert syncing.sync(context).documents == 4
+    assert set(context.index.chunks_of(["pay.csv", "kb/pay.csv"], READER)) == {"pay.csv", "kb/pay.csv"}
+    embedder.texts.clear()
+    for name in ("documents/pay.csv", "kb/pay.csv"):
+        (folder / f"{name}.ragraft.toml").write_text('readers = ["ann"]\ntags = ["pay"]\n')
+    report = syncing.sync(context)
+    assert (report.changed, report.documents, embedder.texts) == (2, 4, [])
+    assert context.index.chunks_of(["pay.csv", "kb/pay.csv"], READER) == {}
+    assert context.index.chunks_of(["pay.csv"], Reader(user="ann"))["pay.csv"][0].tags == ("pay",)
+    assert syncing.sync(context).unchanged == 4
+    (folder / "documents" / "pay.csv").rename(folder / "documents" / "wages.csv")
+    (folder / "documents" / "pay.csv.ragraft.toml").write_text('reader = ["ann"]\n')
+    report = syncing.sync(context)
+    assert report.moved == 1, "the side file is no part of the content"
+    assert [s.reason for s in report.skipped] == ["there is no pay.csv beside it"]
+    (folder / "documents" / "wages.csv.ragraft.toml").write_text('reader = ["ann"]\n')
+    assert "its side file (….ragraft.toml) holds `reader`" in syncing.sync(context).skipped[-1].reason
+    assert "wages.csv" not in context.index.documents(), "what cannot be understood opens nothing"
+
+
+def test_rules_name_the_readers_of_parts_of_a_source(tmp_path: Path) -> None:
+    rule = '[[sources.rules]]\npath = "staff-*"\nreaders = ["staff"]\n'
+    folder = project(tmp_path / "p", HEAD + ROWS + rule)
+    lines(folder, **{"one": "One words.", "staff-two": "Two words."})
+    context, _ = opened(folder)
+    syncing.sync(context)
+    assert set(context.index.chunks_of(["faq/one", "faq/staff-two"], READER)) == {"faq/one"}
+    (folder / "faq.jsonl").unlink()
+    (folder / "ragraft.toml").write_text(HEAD + ROWS + rule.replace("staff-*", "*"))
+    context, _ = opened(folder)
+    assert syncing.sync(context).kept == 2
+    assert context.index.chunks_of(["faq/one", "faq/staff-two"], READER) == {}, "also while the source is down"

@@ -18,7 +18,7 @@ from ragraft import prices
 from ragraft.deciding import ConstraintsSection, PricesSection, TrafficSection
 from ragraft.errors import ConfigError
 from ragraft.section import Amount, Fraction, Positive, Section
-from ragraft.sourcing import Source
+from ragraft.sourcing import AccessRule, Source
 from ragraft.types import ARMS, EVERYONE, ArmName, ProbeName, Task
 from ragraft.where import condition
 
@@ -32,12 +32,6 @@ class ProjectSection(Section):
     seed: int = 7
     instruction: str = "Answer briefly."
     """Added to the system message of every arm, in training, evaluation and serving alike."""
-
-
-class AccessRule(Section):
-    path: str
-    """Glob over document ids; the last rule that matches wins."""
-    readers: tuple[str, ...]
 
 
 class DocumentsSection(Section):
@@ -250,6 +244,13 @@ class Config(Section):
         twice = next((n for n in names if names.count(n) > 1), None)
         if twice:
             raise ValueError(f"two [[sources]] are named `{twice}`; give each its own name")
+        for rule in self.documents.rules:
+            first, slash, rest = rule.path.removeprefix("./").partition("/")
+            if slash and first in names:
+                raise ValueError(
+                    f"the rule for `{rule.path}` in [[documents.rules]] cannot reach the source `{first}`; write it below that "
+                    f'source as [[sources.rules]] with path = "{rest or "**"}"'
+                )
         return self
 
 

@@ -10,13 +10,20 @@ from pydantic import Field, model_validator
 from ragraft.section import Positive, Section
 
 
+class AccessRule(Section):
+    path: str
+    """Glob over document ids, of a source's without its name; the last rule that matches wins."""
+    readers: tuple[str, ...]
+
+
 class SourceSection(Section):
     """What every kind of source has. `${NAME}` in a URL is taken from the environment or `.env` when it is used."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
     """The first part of its documents' ids: NAME/…"""
     readers: tuple[str, ...] = ()
-    """Who may read its documents. Empty: nobody."""
+    """Who may read those of its documents that no rule names. Empty: nobody."""
+    rules: tuple[AccessRule, ...] = ()
     tags: tuple[str, ...] = ()
 
     @model_validator(mode="after")
@@ -86,6 +93,14 @@ class SqlSource(SourceSection):
     """Answer without the live values, and say so; or do not answer."""
     timeout_s: Annotated[float, Field(gt=0)] = 2.0
     """For reading live values."""
+
+    @model_validator(mode="after")
+    def _one_say(self) -> SqlSource:
+        if self.readers_column is not None and (self.readers or self.rules):
+            raise ValueError(
+                f"{self.name}: `readers_column` alone says who may read each row; take it out, or `readers` and `rules`"
+            )
+        return self
 
 
 class JsonlSource(WebSection):

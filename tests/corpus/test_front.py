@@ -2,7 +2,7 @@
 
 import pytest
 
-from ragraft.corpus.front import Front, Unclear, read_meta, split_front
+from ragraft.corpus.front import Front, Unclear, both, read_meta, read_side, split_front
 from ragraft.types import EVERYONE
 
 
@@ -55,3 +55,20 @@ def test_html_meta() -> None:
         read_meta('<meta name="readers" content="ann"><meta name="readers" content="everyone">')
     with pytest.raises(Unclear, match="no content"):
         read_meta('<meta name="readers">')
+
+
+def test_a_side_file_says_what_front_matter_would() -> None:
+    beside = read_side(b'title = "Contract"\nreaders = ["ann"]\ntags = "x, y"\n')
+    assert beside == Front(title="Contract", readers=("ann",), tags=("x", "y"))
+    assert both(Front(title="t", tags=("z",)), beside) == Front(
+        title="Contract", readers=("ann",), tags=("z", "x", "y")
+    )
+    assert both(Front(readers=("bea",)), read_side(b"")).readers == ("bea",)
+    with pytest.raises(Unclear, match="both name readers"):
+        both(Front(readers=()), beside)
+
+
+@pytest.mark.parametrize("data", [b"readers: [ann]", b"\xff\xfe\x00", b'reader = "ann"', b"readers = 7"])
+def test_an_unclear_side_file_is_never_guessed(data: bytes) -> None:
+    with pytest.raises(Unclear):
+        read_side(data)

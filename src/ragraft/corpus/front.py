@@ -1,4 +1,5 @@
-"""What a document says of itself: front matter in Markdown and text, meta elements in HTML. In: its text. Out: a `Front`.
+"""What a document says of itself: front matter in Markdown and text, meta elements in HTML; what a side file says of it. In: the
+text. Out: a `Front`.
 
 `readers` and `tags` are lists of names, or one text with commas. Writes nothing.
 """
@@ -12,6 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ragraft.types import EVERYONE
+
+SIDE = ".ragraft.toml"
+"""`contract.pdf.ragraft.toml` says of `contract.pdf` what front matter would."""
 
 _BLOCK = re.compile(r"\A(---|\+\+\+)[ \t]*\n(.*?\n)?\1[ \t]*(?:\n|\Z)", re.S)
 _KEY = re.compile(r"[\w-]+\s*[:=]")
@@ -63,6 +67,29 @@ def read_meta(text: str) -> Front:
                 raise Unclear(f"its `{name}` has no content")
             values.setdefault(name, []).extend(_names(known["content"], name))
     return Front(**_rights(values))
+
+
+def read_side(data: bytes) -> Front:
+    """A side file: `title`, `readers` and `tags` in TOML, and nothing else. Raises `Unclear`."""
+    try:
+        values = tomllib.loads(data.decode("utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Unclear(f"its side file (…{SIDE}) is not valid TOML ({' '.join(str(error).split())[:120]})") from error
+    unknown = sorted(values.keys() - {"title", "readers", "tags"})
+    if unknown:
+        raise Unclear(f"its side file (…{SIDE}) holds `{unknown[0]}`; it may hold title, readers and tags")
+    return Front(title=str(values.get("title", "")), **_rights(values))
+
+
+def both(inside: Front, beside: Front) -> Front:
+    """What a document and its side file say together. Raises `Unclear` where both name readers."""
+    if Front().readers not in (inside.readers, beside.readers):
+        raise Unclear(f"it and its side file (…{SIDE}) both name readers; keep one")
+    return Front(
+        title=beside.title or inside.title,
+        readers=inside.readers if beside.readers == Front().readers else beside.readers,
+        tags=tuple(dict.fromkeys((*inside.tags, *beside.tags))),
+    )
 
 
 def _values(block: str, *, toml: bool) -> dict[str, Any]:

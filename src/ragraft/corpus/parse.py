@@ -16,12 +16,13 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
+from dataclasses import replace
 from io import BytesIO
 from pathlib import PurePosixPath
 
 from ragraft.config import DocumentsSection
 from ragraft.corpus.content import Content, Unreadable
-from ragraft.corpus.front import Front, Unclear, read_meta, split_front
+from ragraft.corpus.front import SIDE, Front, Unclear, both, read_meta, read_side, split_front
 from ragraft.corpus.packed import PACKED, Budget, TooLarge, members
 from ragraft.corpus.sources.item import Item, Unavailable
 from ragraft.types import Document, Skipped
@@ -71,12 +72,13 @@ def _content(item: Item, section: DocumentsSection) -> Content | Skipped:
     """What can be read; `kept` where it may be read another time."""
     reason, kept = "", False
     try:
-        return _read(item.id, item.suffix, item.read(), section, Budget(section.max_megabytes << 20))
+        content = _read(item.id, item.suffix, item.read(), section, Budget(section.max_megabytes << 20))
+        return replace(content, front=both(content.front, read_side(item.side))) if item.side else content
     except OSError as error:
         reason, kept = f"cannot be opened ({error.strerror})", not isinstance(error, FileNotFoundError)
     except Unavailable as error:
         reason, kept = str(error), True
-    except Unreadable as error:
+    except (Unreadable, Unclear) as error:
         reason = str(error)
     return Skipped(source=item.id, reason=reason, kept=kept)
 
@@ -130,6 +132,8 @@ def _read_packed(name: str, data: bytes, section: DocumentsSection, budget: Budg
             try:
                 if member.fault:
                     raise Unreadable(member.fault)
+                if member.name.endswith(SIDE):
+                    raise Unreadable("a side file, which has no force in an archive: unpack it")
                 found = _read(member.name, PurePosixPath(member.name).suffix.lower(), member.data, section, inner)
                 if section.front_matter and found.front.readers != Front().readers:
                     raise Unreadable("it names readers of its own, which an archive cannot keep: unpack it")

@@ -259,7 +259,9 @@ class Index:
 
         It begins with 16 hex digits of the content alone, which two documents with the same content share.
         """
-        return f"{content_key(document_hash)}-{fingerprint(sorted(readers), sorted(tags), self._recipe)}"
+        beside = document_hash.partition("+")[2]
+        rest = fingerprint(sorted(readers), sorted(tags), self._recipe, *((beside,) if beside else ()))
+        return f"{content_key(document_hash)}-{rest}"
 
     def vectors_of(self, documents: Collection[str]) -> dict[str, NDArray[np.float32]]:
         """Text that was embedded -> its vector, for the chunks that the index holds of these documents."""
@@ -353,5 +355,5 @@ def search_text(chunk: Chunk) -> str:
 
 
 def content_key(document_hash: str) -> str:
-    """The first part of a document's key: that of its content."""
-    return fingerprint(document_hash)
+    """The first part of a document's key: that of its content, without what a `+` in its hash sets apart."""
+    return fingerprint(document_hash.partition("+")[0])

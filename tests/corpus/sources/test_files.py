@@ -132,6 +132,9 @@ def test_any_fsspec_store(project: Path) -> None:
     store.pipe("/kb/a.md", b"# Changed")
     again = {i.id: i.hash for i in find(source, place(project, WHERE="kb")) if isinstance(i, Item)}
     assert [name for name in again if again[name] != items[name].hash] == ["kb/a.md"]
+    store.pipe("/kb/a.md.ragraft.toml", b'readers = ["ann"]')
+    beside = next(i for i in find(source, place(project, WHERE="kb")) if isinstance(i, Item))
+    assert (beside.side, beside.hash.partition("+")[0]) == (b'readers = ["ann"]', again["kb/a.md"])
     store.rm("/kb", recursive=True)
     with pytest.raises(Unavailable):
         list(find(source, place(project, WHERE="kb")))

@@ -63,14 +63,18 @@ def _part(source: Source, place: Place) -> Part:
     return Part(
         name=source.name,
         items=lambda: _guarded(source, place),
-        readers=lambda _: None if per_row else source.readers,
+        readers=lambda document: None if per_row else _readers(source, document),
         keeps=isinstance(source, FeedSource) and source.keep,
         folder=files.local_folder(source, place) if isinstance(source, FilesSource) else None,
     )
 
 
+def _readers(source: Source, document: str) -> tuple[str, ...]:
+    return files.readers(document.removeprefix(f"{source.name}/"), source)
+
+
 def _guarded(source: Source, place: Place) -> Iterator[Item | Skipped]:
-    """The source's items; nothing that leaves here holds the value of a variable in its URL."""
+    """The source's items, each with the readers of the rule that names it; nothing that leaves here holds the value of a variable in its URL."""
     template = getattr(source, "url", getattr(source, "path", ""))
     try:
         for found in _FIND[source.type](source, place):
@@ -81,7 +85,7 @@ def _guarded(source: Source, place: Place) -> Iterator[Item | Skipped]:
                     reason=place.scrubbed(found.reason, template),
                 )
             else:
-                yield found
+                yield replace(found, readers=_readers(source, found.id)) if source.rules else found
     except (Unavailable, Refused) as error:
         raise Unavailable(place.scrubbed(str(error), template)) from None
 

@@ -11,16 +11,17 @@ import functools
 import hashlib
 import os
 import re
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ragraft.config import DocumentsSection
+from ragraft.corpus.front import SIDE
 from ragraft.corpus.sources.fetch import fetcher, suffix_of
-from ragraft.corpus.sources.item import PARSER_VERSION, Item, Place, Unavailable, content_hash, moment
+from ragraft.corpus.sources.item import PARSER_VERSION, Item, Place, Unavailable, content_hash, moment, with_side
 from ragraft.errors import ConfigError, DataError
-from ragraft.sourcing import FilesSource
+from ragraft.sourcing import FilesSource, SourceSection
 from ragraft.types import Skipped
 
 _MARKS = ("ETag", "etag", "md5Hash", "content_md5", "LastModified", "last_modified", "updated", "mtime")
@@ -37,12 +38,14 @@ def documents(place: Place, config: DocumentsSection) -> Iterator[Item | Skipped
     root = place.folder / config.root
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; make it and put documents there, or set `root` in [documents]")
-    ids = _wanted(_walk(root), config.include, config.exclude)
+    names = set(_walk(root))
+    ids = _wanted(names, config.include, config.exclude)
     if not ids:
         globs = f"include {list(config.include)}" + (f", exclude {list(config.exclude)}" if config.exclude else "")
         raise DataError(f"{root}: no documents ({globs}); put files there, or change the globs in [documents]")
     for name in ids:
         yield _local(root / name, name, place, readers=readers(name, config), tags=config.tags)
+    yield from _orphans(names)
 
 
 def find(source: FilesSource, place: Place) -> Iterator[Item | Skipped]:
@@ -56,11 +59,13 @@ def find(source: FilesSource, place: Place) -> Iterator[Item | Skipped]:
         root = local_folder(source, place)
         if root is None or not root.is_dir():
             raise Unavailable(f"{source.url}: no such folder")
-        names = _wanted(_walk(root), source.include, source.exclude)
+        there = set(_walk(root))
+        names = _wanted(there, source.include, source.exclude)
         if not names:  # perhaps a disk that is not mounted
             raise Unavailable(f"{source.url}: no documents in it")
         for name in names:
             yield _local(root / name, f"{source.name}/{name}", place, readers=source.readers, tags=source.tags)
+        yield from _orphans(there, f"{source.name}/")
 
 
 def local_folder(source: FilesSource, place: Place) -> Path | None:
@@ -69,8 +74,8 @@ def local_folder(source: FilesSource, place: Place) -> Path | None:
     return None if "://" in url else place.folder / Path(url).expanduser()
 
 
-def readers(document: str, config: DocumentsSection) -> tuple[str, ...]:
-    """Who may read a document id: the last matching rule's readers, else the section's default."""
+def readers(document: str, config: DocumentsSection | SourceSection) -> tuple[str, ...]:
+    """Who may read a document id (of a source's: without its name): the last matching rule's readers, else the section's default."""
     found = next((rule.readers for rule in reversed(config.rules) if matches(document, rule.path)), config.readers)
     return tuple(dict.fromkeys(found))
 
@@ -98,8 +103,19 @@ def _class(token: str) -> str:
 
 def _wanted(names: Iterable[str], include: tuple[str, ...], exclude: tuple[str, ...]) -> list[str]:
     return sorted(
-        name for name in names if any(matches(name, g) for g in include) and not any(matches(name, g) for g in exclude)
+        name
+        for name in names
+        if any(matches(name, g) for g in include)
+        and not any(matches(name, g) for g in exclude)
+        and not name.endswith(SIDE)
     )
+
+
+def _orphans(names: Collection[str], prefix: str = "") -> Iterator[Skipped]:
+    """Side files that stand beside nothing: a misspelt one would leave its document open without a word."""
+    for name in sorted(names):
+        if name.endswith(SIDE) and name.removesuffix(SIDE) not in names:
+            yield Skipped(source=prefix + name, reason=f"there is no {name.removesuffix(SIDE)} beside it")
 
 
 def _walk(root: Path) -> Iterator[str]:
@@ -120,9 +136,11 @@ def _local(path: Path, name: str, place: Place, *, readers: tuple[str, ...], tag
         digest = hashlib.sha256(PARSER_VERSION.encode())
         with path.open("rb") as file:
             hashlib.file_digest(file, lambda: digest)
+        beside = path.with_name(path.name + SIDE)
+        side = beside.read_bytes() if beside.is_file() else b""
     except OSError as error:
         return Skipped(source=name, reason=f"cannot be opened ({error.strerror})", kept=True)
-    return Item(
+    item = Item(
         id=name,
         hash=digest.hexdigest(),
         data=path.read_bytes,
@@ -131,6 +149,7 @@ def _local(path: Path, name: str, place: Place, *, readers: tuple[str, ...], tag
         tags=tags,
         modified=moment(status.st_mtime),
     )
+    return with_side(item, side) if side else item
 
 
 def too_large(name: str, place: Place) -> Skipped:
@@ -170,7 +189,7 @@ def _remote(source: FilesSource, place: Place) -> Iterator[Item | Skipped]:
             continue
         marks = [str(info[mark]) for mark in _MARKS if info.get(mark)]
         data = load if marks else load()  # a store that says nothing of changes has to be asked for the bytes
-        yield Item(
+        item = Item(
             id=full,
             hash=content_hash(data) if isinstance(data, bytes) else content_hash(str(size), *marks),
             data=data,
@@ -179,6 +198,10 @@ def _remote(source: FilesSource, place: Place) -> Iterator[Item | Skipped]:
             tags=source.tags,
             modified=next((m for mark in _MARKS if (m := moment(info.get(mark)))), None),
         )
+        beside = paths.get(name + SIDE)
+        side = _fetch_object(store, beside, source.url, place) if beside else b""
+        yield with_side(item, side) if side else item
+    yield from _orphans(paths, f"{source.name}/")
 
 
 def _fetch_object(store: Any, path: str, url: str, place: Place) -> bytes:

@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -27,7 +27,8 @@ class Unavailable(Exception):
 class Item:
     """One document to be: found, not yet read.
 
-    `hash`: 64 hex digits that change when the content does; readers and tags are not in it, so compare them too. `data`: the
+    `hash`: 64 hex digits that change when the content does; readers and tags are not in it, so compare them too. After a `+`
+    stands what else has to change for the document to be written anew. `data`: the
     bytes, or how to get them (raises `OSError` or `Unavailable`). `suffix`: the file ending that says how to read them.
     """
 
@@ -39,6 +40,8 @@ class Item:
     tags: tuple[str, ...] = ()
     title: str = ""
     modified: str | None = None
+    side: bytes = b""
+    """What its side file holds (`corpus.front`); a digest of it follows a `+` in `hash`."""
 
     def read(self) -> bytes:
         return self.data if isinstance(self.data, bytes) else self.data()
@@ -79,6 +82,11 @@ def settings(folder: Path) -> dict[str, str | None]:
     from dotenv import dotenv_values
 
     return {**dotenv_values(folder / ".env"), **os.environ}
+
+
+def with_side(item: Item, side: bytes) -> Item:
+    """The item, with what its side file holds."""
+    return replace(item, side=side, hash=f"{item.hash}+{content_hash(side)}")
 
 
 def content_hash(*parts: str | bytes) -> str:
