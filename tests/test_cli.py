@@ -146,6 +146,8 @@ def test_forget_says_what_it_did_and_what_is_left_to_do(tmp_path: Path) -> None:
     )
     assert asked.returncode == 1
     assert "elm.md" in asked.stderr
+    planned = json.loads(run("forget", "elm.md", "-p", folder, "--dry-run", "--json").stdout)
+    assert (planned["documents"], planned["chunks"], planned["sources"]) == (["elm.md"], 2, ["documents/elm.md"])
     assert json.loads(run("forget", "--list", "-p", folder, "--json").stdout)["done"] == []
     done = json.loads(run("forget", "elm.md", "-p", folder, "--yes", "--json").stdout)
     assert done["sources"] == ["documents/elm.md"]

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ragraft import pipeline, syncing
+from ragraft import forget, pipeline, syncing
 from ragraft.context import Context
 from ragraft.errors import StoreError
 from ragraft.retrieve.index import Index
@@ -335,6 +335,19 @@ def test_what_was_forgotten_stays_out_whatever_source_names_it(tmp_path: Path) -
     lines(folder, copy="One words.", two="Two words.")
     report = syncing.sync(opened(folder)[0], rebuild=True)
     assert (report.documents, [s.source for s in report.skipped]) == (3, ["faq/copy"])
+
+
+def test_copies_are_forgotten_with_it_and_the_certificate_says_where_each_came_from(tmp_path: Path) -> None:
+    folder = project(tmp_path / "p", HEAD + ROWS)
+    lines(folder, one="One words.", copy="One words.", two="Two words.")
+    context, _ = opened(folder)
+    syncing.sync(context)
+    planned = forget.plan(context, ["faq/one"])
+    assert (planned.documents, planned.copies, planned.chunks) == (("faq/one", "faq/copy"), ("faq/copy",), 2)
+    certificate = pipeline.forget(context, ["faq/one"])
+    assert [d.document for d in certificate.documents] == ["faq/copy", "faq/one"]
+    assert certificate.sources == ("faq/copy (from faq.jsonl)", "faq/one (from faq.jsonl)")
+    assert set(context.index.documents()) == {"a.md", "b.md", "faq/two"}
 
 
 def test_a_side_file_narrows_a_document_that_has_no_front_matter(tmp_path: Path) -> None:

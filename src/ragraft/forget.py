@@ -27,8 +27,10 @@ from ragraft.compare import report as reporting
 from ragraft.compare.redact import Gone, redact
 from ragraft.context import Context
 from ragraft.corpus import tombstones
+from ragraft.corpus.sources import owner
 from ragraft.errors import DataError
 from ragraft.retrieve import history
+from ragraft.sourcing import JsonlSource
 from ragraft.stages import ADAPTER_OF
 from ragraft.types import ArmName, Certificate, Forgotten, MarkedAdapter, Report, Split, Tombstone, TrainingRow
 from ragraft.where import condition, sql_strings
@@ -90,6 +92,8 @@ class Plan:
     """What a `forget` would erase, before it does."""
 
     documents: tuple[str, ...]
+    copies: tuple[str, ...]
+    """Those of them that were not named and hold the same content as one that was."""
     chunks: int
     adapters: tuple[str, ...]
     """The arms whose adapters learned from them."""
@@ -115,13 +119,14 @@ def matching(context: Context, where: str) -> tuple[str, ...]:
 
 def plan(context: Context, names: Sequence[str]) -> Plan:
     """What `forget` would do. Raises `DataError` for an id of which nothing is held."""
-    ids = tuple(dict.fromkeys(names))
-    _check_held(context, ids, history.texts_ever(context.index, ids))
+    _check_held(context, names, history.texts_ever(context.index, names))
+    ids = _with_copies(context, names)
     learned = [lineage.read(folder) for folder in _adapters(context)]
     arms = {one.arm: None for one in learned if any(o.document in ids for o in one.origins)}
     where = f"document IN ({sql_strings(ids)})"
     return Plan(
         documents=ids,
+        copies=tuple(name for name in ids if name not in names),
         chunks=int(context.index.snapshot().table.count_rows(where)),
         adapters=tuple(arms),
         sources=_sources(context, ids),
@@ -129,12 +134,13 @@ def plan(context: Context, names: Sequence[str]) -> Plan:
 
 
 def forget(context: Context, names: Sequence[str]) -> Certificate:
-    """Erase these documents; the certificate says what was done and what is left to do. Raises `DataError` for an id of which
+    """Erase these documents, and those with the same content under another id, which no sync would take in again either; the
+    certificate says what was done and what is left to do. Raises `DataError` for an id of which
     nothing is held. Nobody else may write to the project meanwhile (the caller holds its lock)."""
     started = time.perf_counter()
-    ids = frozenset(names)
+    _check_held(context, sorted(set(names)), history.texts_ever(context.index, names))
+    ids = frozenset(_with_copies(context, names))
     known = history.texts_ever(context.index, ids)
-    _check_held(context, sorted(ids), known)
     stone = _bury(context, ids)
     context.space.drop_unused_indices()  # a rebuild that was stopped may have left one
     context.index.write([], sorted(ids & context.index.documents().keys()))
@@ -195,6 +201,15 @@ def _bury(context: Context, ids: Collection[str]) -> Tombstone:
     fresh = [Tombstone(document=d, content=known.get(d, ""), at=at, certificate=name) for d in sorted(ids)]
     tombstones.write(context.space.forgotten, [*(s for s in stones if s.document not in ids), *fresh])
     return fresh[0]
+
+
+def _with_copies(context: Context, names: Sequence[str]) -> tuple[str, ...]:
+    """The names, then every other document with the content of one of them, in the index or begun to be forgotten."""
+    stones = tombstones.read(context.space.forgotten)
+    contents = {s.document: s.content for s in stones}
+    contents |= {d: k.partition("-")[0] for d, k in context.index.documents().items()}
+    wanted = {contents.get(name, "") for name in names} - {""}
+    return tuple(dict.fromkeys((*names, *(d for d, content in sorted(contents.items()) if content in wanted))))
 
 
 def _check_held(context: Context, names: Sequence[str], known: Collection[str]) -> None:
@@ -348,9 +363,16 @@ def _mentioned(context: Context, name: str) -> bool:
 
 
 def _sources(context: Context, ids: Sequence[str]) -> tuple[str, ...]:
-    """Files of the user that still hold the documents; `forget` leaves those alone."""
-    root = context.folder / context.config.documents.root
-    return tuple(_shown(context, root / name) for name in ids if (root / name).is_file())
+    """Where the user still has the documents, or may have them; `forget` leaves all of that alone."""
+    root, urls = context.folder / context.config.documents.root, {s.name: s for s in context.config.sources}
+    found: list[str] = []
+    for name in ids:
+        source = urls.get(owner(name, context.config))
+        if source is not None:
+            found.append(f"{name} (from {source.path if isinstance(source, JsonlSource) else source.url})")
+        elif (root / name).is_file():
+            found.append(_shown(context, root / name))
+    return tuple(found)
 
 
 def _shown(context: Context, path: Path) -> str:

@@ -37,6 +37,7 @@ def forget(
     ] = None,
     project: Project = HERE,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be erased, and erase nothing.")] = False,
     listed: Annotated[bool, typer.Option("--list", help="Show past certificates.")] = False,
     allow: Annotated[
         list[str] | None, typer.Option("--allow", help="Let a forgotten document in again at the next sync.")
@@ -59,6 +60,10 @@ def forget(
         names = pipeline.to_forget(context, documents or (), where)
         if not names:
             raise typer.BadParameter("name documents, or --where")
+        if dry_run:
+            planned = pipeline.forget_plan(context, names)
+            emit(to_json(planned, indent=2)) if json else print_plan(planned, terminal())
+            return
         if not yes:
             print_plan(pipeline.forget_plan(context, names), terminal(stderr=True))
             typer.confirm("Erase this for good?", abort=True, err=True)
@@ -71,7 +76,13 @@ def print_plan(plan: Plan, console: Console) -> None:
     """What is about to be erased."""
     console.print(f"[bold]{len(plan.documents)}[/] document(s), {plan.chunks} chunk(s) of the index:", highlight=False)
     print_names(plan.documents, SHOWN, console)
+    if plan.copies:
+        console.print(f"[yellow]{len(plan.copies)}[/] of them for the same content under another id:", highlight=False)
+        print_names(plan.copies, SHOWN, console)
     console.print("Every older version of the index goes too, and with it `search --as-of` before today.")
+    if plan.sources:
+        console.print("Left alone, and yours to delete:")
+        print_names(plan.sources, SHOWN, console)
     if plan.adapters:
         console.print(f"[yellow]Learned from them:[/] the adapters of {', '.join(plan.adapters)}.", highlight=False)
 
@@ -91,7 +102,7 @@ def print_certificate(done: Certificate, path: str, console: Console) -> None:
             highlight=False,
         )
     if done.sources:
-        console.print("[yellow]still to do:[/] delete these files of yours; no sync takes them in again:")
+        console.print("[yellow]still to do:[/] delete these where they come from; no sync takes them in again:")
         print_names(done.sources, SHOWN, console)
     if done.remaining is None:
         console.print("[yellow]Its text was gone already: files could not be searched for its words.[/]")

@@ -40,7 +40,8 @@ class Certificate:
     """What one `forget` did; written when everything else is done. Paths are relative to the project.
 
     `purged`: versions of the index that are no longer on disk. `adapters` still hold what they learned until they are
-    trained again. `sources`: files outside `.ragraft/` that still hold the document. `remaining`: files under `.ragraft/` in
+    trained again. `sources`: files that still hold a document, and ids with the address of the source that gave them and may
+    still do so. `remaining`: files under `.ragraft/` in
     which a run of its words was still found; None where its text was gone before this could be looked for.
     """
 
