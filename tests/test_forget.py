@@ -98,14 +98,15 @@ def test_adapters_refuse_until_trained_again(project: Path) -> None:
     pipeline.forget(Context(project), ["cedar.md"])
     context = Context(project)
     for arm in ("tuned", "tuned+rag", "raft"):
-        with pytest.raises(RefusedError, match=r"forgotten documents \(cedar.md\); `ragraft tune --arm"):
+        with pytest.raises(RefusedError, match=r"from 1 forgotten document\(s\); `ragraft tune --arm"):
             pipeline.ask(context, "What does the Fir plan cost?", arm, READER)
     assert isinstance(pipeline.ask(context, "What does the Fir plan cost?", "rag", READER), Answer)
     config = project / "ragraft.toml"
     config.write_text(config.read_text() + '\n[forget]\nadapters = "warn"\n')
     answer = pipeline.ask(Context(project), "What does the Fir plan cost?", "tuned", READER)
     assert isinstance(answer, Answer)
-    assert "forgotten documents" in answer.notes[0]
+    assert "forgotten document" in answer.notes[0]
+    assert "cedar.md" not in answer.notes[0]
     pipeline.tune(Context(project), ["tuned"])
     assert {m.arm for m in lineage.marked(Context(project).space)} == {"raft"}, "the old weights went"
     fresh = pipeline.ask(Context(project), "What does the Fir plan cost?", "tuned", READER)

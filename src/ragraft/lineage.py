@@ -45,9 +45,11 @@ class Lineage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Objection:
-    """Why an arm should not answer a reader, and whether the config lets it do so with a warning."""
+    """Why an arm should not answer a reader, and whether the config lets it do so with a warning. `sentence` is for the report and
+    names documents; `told` is for the reader, who may not know of them."""
 
     sentence: str
+    told: str
     refuse: bool
 
 
@@ -123,11 +125,10 @@ def objection(context: Context, adapter: Adapter, reader: Reader) -> Objection |
         return None
     mark = mark_of(Path(adapter.path))
     if mark:
-        sentence = (
-            f"its adapter learned from forgotten documents ({_some(mark.documents)}); "
-            f"`ragraft tune --arm {mark.arm}` trains it again without them"
-        )
-        return Objection(sentence=sentence, refuse=context.config.forget.adapters == "refuse")
+        remedy = f"`ragraft tune --arm {mark.arm}` trains it again without them"
+        sentence = f"its adapter learned from forgotten documents ({_some(mark.documents)}); {remedy}"
+        told = f"its adapter learned from {len(mark.documents)} forgotten document(s); {remedy}"
+        return Objection(sentence=sentence, told=told, refuse=context.config.forget.adapters == "refuse")
     if context.config.access.adapters == "ignore":
         return None
     shut = closed(context, adapter, reader)
@@ -138,7 +139,8 @@ def objection(context: Context, adapter: Adapter, reader: Reader) -> Objection |
         f"its adapter learned from documents that `{reader.user}` may not read: {_some([c.document for c in shut])}, "
         f"through the examples {_some(examples)}"
     )
-    return Objection(sentence=sentence, refuse=context.config.access.adapters == "refuse")
+    told = f"its adapter learned from {len(shut)} document(s) that `{reader.user}` may not read (`adapters` in [access] decides)"
+    return Objection(sentence=sentence, told=told, refuse=context.config.access.adapters == "refuse")
 
 
 def checked(context: Context, arm: str, adapter: Adapter, reader: Reader) -> tuple[str, ...]:
@@ -147,8 +149,8 @@ def checked(context: Context, arm: str, adapter: Adapter, reader: Reader) -> tup
     if found is None:
         return ()
     if found.refuse:
-        raise RefusedError(f"`{arm}` does not answer: {found.sentence}")
-    return (found.sentence,)
+        raise RefusedError(f"`{arm}` does not answer: {found.told}")
+    return (found.told,)
 
 
 def _some(names: Sequence[str]) -> str:

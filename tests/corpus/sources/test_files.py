@@ -140,6 +140,12 @@ def test_any_fsspec_store(project: Path) -> None:
         list(find(source, place(project, WHERE="kb")))
 
 
+def test_a_web_address_within_another_url_is_refused(project: Path) -> None:
+    source = FilesSource(type="files", name="kb", url="simplecache::http://169.254.169.254/latest")
+    with pytest.raises(ConfigError, match="fetched unchecked"):
+        list(find(source, place(project)))
+
+
 def test_what_a_url_needs_is_named(project: Path) -> None:
     def listed(url: str) -> list[Item | Skipped]:
         return list(find(FilesSource(type="files", name="kb", url=url), place(project)))

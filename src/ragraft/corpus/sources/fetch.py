@@ -144,7 +144,10 @@ def addresses(host: str, port: int) -> list[str]:
     names = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     inside = next((name for name in names if not is_public(name)), None)
     if inside is not None:
-        raise Refused(f"{host} leads to {inside}, which is not a public address (see `allow_private`)")
+        leads = "" if host == inside else f" leads to {inside}, which"
+        raise Refused(
+            f'{host}{leads} is not a public address; `allow_private = ["{host}:{port}"]` at its source would allow it'
+        )
     return names
 
 

@@ -217,6 +217,10 @@ def open_store(url: str, shown: str) -> Any:
     import fsspec
 
     protocol = shown.split("://", 1)[0]
+    if any(part.startswith(("http://", "https://")) for part in url.split("::")):
+        raise ConfigError(
+            f"{shown}: an address of the web within another URL, where it would be fetched unchecked; name it alone"
+        )
     try:
         return fsspec.core.url_to_fs(url)
     except ImportError as error:
