@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,11 @@ def share(flags: Sequence[bool]) -> tuple[float, int]:
 
 def rules(model: LocalGenerator, args: argparse.Namespace, sources: data_rows.Sources) -> Figures:
     figures: Figures = {}
-    for name, case in (("rule", four_passages(sources)), ("help pages", data_rows.helpdesk)):
+    for name, case in (
+        ("rule", four_passages(sources)),
+        ("invented pages", data_rows.helpdesk),
+        ("invented pages, kinds of facts not trained on", partial(data_rows.helpdesk, held_out=True)),
+    ):
         questions = made_questions(case, args.questions, seed=99)
         judged = ask(model, questions)
         pairs = list(zip(questions, judged, strict=True))

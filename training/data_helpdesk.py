@@ -1,14 +1,19 @@
-"""Invented product documentation: pages of facts with questions in other words. Pure functions of a seed; writes nothing.
+"""Invented pages of facts with questions in other words. In: `data_facts.txt` and a seeded generator. Writes nothing.
 
-Nothing here describes a real product. Each kind of fact has several sentences that state it and several questions that mostly
-avoid the words of those sentences; the same kind with another plan, feature or value is the natural distractor.
+Nothing here describes anything real. Each kind of fact has several sentences that state it and several questions that mostly
+avoid the words of those sentences; the same kind with another plan, item or value is the natural distractor. A tenth of the
+kinds is held out of training: questions about them show whether wording that was never seen is understood.
 """
 
 from __future__ import annotations
 
 import random
+import re
+import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
 
 _SYLLABLES = "ka lo mi ra ven tor del sy nor fen qui bex zal or im tu pra vel cor dex lum sta gri pon ha wex jo ty ne ris".split()
 _PLANS = "Free Starter Basic Solo Team Plus Pro Growth Business Premium Scale Enterprise Studio Personal Family Nonprofit Lite Standard Advanced Unlimited".split()
@@ -47,49 +52,6 @@ _METHODS = "credit card;bank transfer;PayPal;direct debit;purchase order;gift ca
 )
 _UNITS = "MB GB TB".split()
 
-# kind | statements (/) | short answer | questions (/)
-_FACTS = """
-price | The {plan} plan costs {money} per user per month. / {plan} is priced at {money} for each seat every month. / You pay {money} a month per user on the {plan} plan. | {money} | How much is {plan}? / What does the {plan} plan cost? / What is the monthly fee for {plan}? / How much do we pay for each person on {plan}? / What's the price of a {plan} seat?
-yearly | Billed yearly, {plan} comes to {money} per user. / With annual billing the {plan} plan is {money} per user per year. | {money} | How much is {plan} if we pay once a year? / What is the annual price of {plan}? / What does a year of {plan} cost?
-seats | The {plan} plan includes up to {n} members. / Up to {n} people can use a {plan} workspace. / A workspace on {plan} is limited to {n} members. | {n} | How many users can we have on {plan}? / What is the member limit of {plan}? / How big can our team be on the {plan} plan? / How many people fit in a {plan} workspace?
-storage | {plan} comes with {size} of storage. / Each {plan} workspace has {size} of space for files. / On {plan}, storage is capped at {size}. | {size} | How much storage do I get on {plan}? / How much space for files does {plan} give? / What is the storage limit on the {plan} plan?
-upload | A single file may be at most {size}. / The largest file you can upload is {size}. / Uploads above {size} are rejected. | {size} | What is the maximum file size? / How big can an attachment be? / What's the biggest file I can send? / How large may an upload be?
-trial | The free trial of {plan} lasts {days}. / You can try {plan} for {days} without a card. / Every new {plan} account starts with a trial of {days}. | {days} | How long is the trial? / For how long can I test {plan} for free? / When does the {plan} trial run out? / How many days can I try {plan}?
-refund | Refunds are possible within {days} of payment. / We return your money if you ask within {days} of the charge. / A refund can be requested up to {days} after a purchase. | {days} | How long do I have to ask for my money back? / What is the refund window? / Until when can I get a refund? / Can I get my money back, and how soon must I ask?
-retention | Deleted {things} stay in the trash for {days}. / {Things} that you delete can be restored for {days}. / We keep deleted {things} for {days} before they are erased. | {days} | How long can I restore deleted {things}? / When are deleted {things} gone for good? / How long do you keep {things} I removed? / For how many days are {things} in the trash?
-hours | Support is open from {day} to {day2}, {hour} to {hour2}. / Our support team answers from {hour} to {hour2}, {day} to {day2}. | {hour} to {hour2} | When can I reach support? / What are the opening hours of the help desk? / At what times does someone answer? / What are your support hours?
-reply | {plan} customers get a first reply within {span}. / On {plan}, support answers within {span}. / The response time for {plan} is {span}. | {span} | How fast does support reply on {plan}? / How long will I wait for an answer with {plan}? / What is the response time for {plan} customers?
-path | To {action}, open {menu} > {menu2}. / Go to {menu} > {menu2} to {action}. / You can {action} under {menu} > {menu2}. | {menu} > {menu2} | How do I {action}? / Where can I {action}? / Which menu lets me {action}? / Where do I go to {action}?
-role | Only the {role} can {action}. / To {action} you must be {a_role}. / The right to {action} belongs to the {role}. | {role} | Who can {action}? / Which role do I need to {action}? / Who is allowed to {action}? / What permission is required to {action}?
-feature | {Things} are available on {plan} and above. / {Things} need the {plan} plan or higher. / You get {things} from the {plan} plan on. | {plan} | Which plan do I need for {things}? / What plan includes {things}? / From which plan on can we use {things}? / What is the cheapest plan with {things}?
-rate | The API accepts {n} requests per minute on {plan}. / On {plan} the rate limit is {n} calls per minute. | {n} | How many API calls can I make per minute on {plan}? / What is the rate limit on {plan}? / How often may I call the API with {plan}?
-count | You can create up to {n} {things} on {plan}. / {plan} allows {n} {things}. / The limit for {things} on {plan} is {n}. | {n} | How many {things} can I have on {plan}? / What is the maximum number of {things} on {plan}? / How many {things} does {plan} allow?
-formats | {Things} can be exported as {format} and {format2}. / You can download {things} in {format} or {format2} format. | {format} and {format2} | In which formats can I export {things}? / What file types can {things} be saved as? / How can I get {things} out of the product? / Which formats are offered when downloading {things}?
-invite | An invitation expires after {days}. / Invitation links are valid for {days}. / Invited people have {days} to accept. | {days} | How long does an invitation work? / When does an invite stop working? / How long do my colleagues have to join after I invite them?
-session | You are signed out after {span} without activity. / Sessions end after {span} of inactivity. | {span} | When am I logged out automatically? / After how long does my session time out? / How long can I be idle before I must log in again?
-password | A password needs at least {small} characters. / Passwords must be {small} characters or longer. / The shortest password we accept has {small} characters. | {small} | How long must a password be? / What is the minimum password length? / How many characters does my password need?
-codes | You receive {small} recovery codes when you turn on two-step verification. / Two-step verification comes with {small} backup codes. | {small} | How many recovery codes do I get? / How many backup codes come with two-factor login? / What number of emergency codes will I be given?
-retry | Failed deliveries are retried {small} times over {span}. / If a delivery fails, we try {small} more times within {span}. | {small} | How many times do you retry a failed delivery? / What happens when a webhook fails: how often is it repeated? / How many attempts are made after an error?
-backup | Backups are made every {span}. / A backup of all data runs every {span}. / We back up your data once every {span}. | {span} | How often is our data backed up? / What is the backup interval? / How frequently do backups run?
-region | Data is stored in {region}. / Our servers are in {region}. / Your data is hosted in our {region} data centre. | {region} | Where is our data kept? / In which city are the servers? / Where do you host customer data? / What is the hosting location?
-discount | {Group} get {percent} off every plan. / We give {group} a discount of {percent}. / There is a {percent} discount for {group}. | {percent} | What discount do {group} get? / How much cheaper is it for {group}? / Is there a reduced price for {group}? / How much can {group} save?
-payment | We accept {method} and {method2}. / You can pay by {method} or {method2}. / Payment is possible by {method} and by {method2}. | {method} and {method2} | How can I pay? / Which payment methods are accepted? / What ways of paying do you offer? / Can I pay by {method}?
-invoice | Invoices are sent on the {nth} of each month. / You receive your invoice on the {nth} of every month. / We bill on the {nth} of the month. | {nth} | When do I get my invoice? / On which day of the month are we billed? / What is the billing date?
-os | The mobile app needs {os} {small} or later. / {os} {small} is the oldest version that the app supports. | {os} {small} | Which {os} version do I need? / What is the oldest {os} release the app runs on? / Does the app work on my {os} phone, and from what version?
-error | Error {code} means that {cause}. / You see error {code} when {cause}. / If {cause}, the app shows error {code}. | {cause} | What does error {code} mean? / Why do I get error {code}? / What is the reason for code {code}?
-shortcut | Press {keys} to {action}. / The shortcut {keys} lets you {action}. / {keys} is the keyboard shortcut to {action}. | {keys} | What is the shortcut to {action}? / Which keys do I press to {action}? / How can I {action} from the keyboard?
-language | The interface is available in {language}, {language2} and {language3}. / {product} speaks {language}, {language2} and {language3}. | {language}, {language2} and {language3} | Which languages are supported? / In what languages can I use {product}? / Is {product} available in {language}?
-default | By default, {things} are visible to {role}s only. / New {things} can be seen by {role}s only unless you change it. | {role}s only | Who sees new {things} by default? / Who can view {things} if I change nothing? / What is the default visibility of {things}?
-fee | Extra storage costs {money} per {size}. / Each further {size} is charged at {money}. | {money} | How much is extra storage? / What do I pay for additional space? / What does more storage cost?
-late | If a payment fails, the workspace becomes read-only after {days}. / After {days} without payment, nobody can edit the workspace. | {days} | What happens if we do not pay, and when? / How long until an unpaid workspace is locked? / When does the workspace become read-only after a failed payment?
-minimum | {plan} requires at least {small} seats. / The smallest {plan} order is {small} seats. | {small} | What is the minimum number of seats for {plan}? / How many seats must I buy at least on {plan}? / Can a small team buy {plan}, and from how many seats?
-uptime | We promise {uptime} uptime on {plan}. / {plan} has a guaranteed availability of {uptime}. | {uptime} | What uptime do you guarantee on {plan}? / How reliable is {plan}? / What availability is promised to {plan} customers?
-email | Write to {email} for questions about {topic}. / For {topic}, contact {email}. / Questions about {topic} go to {email}. | {email} | Which address do I write to about {topic}? / Who do I contact for {topic}? / Where do I send questions about {topic}?
-sync | {Things} sync every {span}. / Changes to {things} appear on other devices within {span}. | {span} | How often do {things} sync? / How long until a change to {things} shows up elsewhere? / How quickly are {things} updated on my other devices?
-history | The {plan} plan keeps version history for {days}. / On {plan} you can go back {days} in the version history. | {days} | How far back can I see old versions on {plan}? / How long is the history kept on {plan}? / How old can a version be that I restore with {plan}?
-parental | Guests may stay in a workspace for {days}. / Guest access ends after {days}. | {days} | How long can an outside person have access? / When does guest access stop? / For how long are guests let in?
-release | {Things} were added in version {version}. / Version {version} introduced {things}. | {version} | Since which version are {things} there? / In what release did {things} arrive? / Which version do I need at least to use {things}?
-""".strip().splitlines()
 _CAUSES = (
     "the file is locked by another user;the card was declined;the access token has expired;the workspace is full;the address is already in use;"
     "the connection timed out;the file name is too long;the licence has no free seat;two people edited the same field;the import file has no header row;"
@@ -101,9 +63,6 @@ _FILLERS = (
     "You will receive a confirmation by email.;Most teams never need to touch this setting.;This page explains how it works.;Reload the page if the change does not appear.;"
     "Custom agreements may differ.;The setting is saved automatically.;Your data stays untouched."
 ).split(";")
-_TITLES = "Plans and prices;Billing;Getting started;Limits;Security;Members and roles;Data and backups;Mobile app;Integrations;Support;Files and storage;Shortcuts;Troubleshooting;Release notes;Exports;Account settings;Notifications;Privacy;API guide;Workspaces".split(
-    ";"
-)
 _GROUPS = "students;charities;schools;startups;public libraries;teachers;open-source projects;partner agencies".split(
     ";"
 )
@@ -153,6 +112,58 @@ def _nth(rng: random.Random) -> str:
     return f"{day}{'th' if 10 < day < 20 else {1: 'st', 2: 'nd', 3: 'rd'}.get(day % 10, 'th')}"
 
 
+_SPAN_WORDS = "minutes;hours;hours;days;weeks;working days".split(";")
+_ITEMS = "kettle;lamp;desk;tent;drill;backpack;jacket;blender;bicycle;sofa;pan;radio;mattress;suitcase;toaster;camera;heater;rug;helmet;speaker;fan;shelf;watch;scooter".split(
+    ";"
+)
+_MACHINES = "pump;compressor;press;lathe;mixer;conveyor;saw;boiler;crane;printer;grinder;lifter;dryer;cutter;roller;welder".split(
+    ";"
+)
+_CITIES = "Marlow;Felsberg;Tornby;Lunden;Castrel;Brenholm;Vestria;Norwick;Almere;Dunmore;Hartley;Sollen;Riverton;Kestrel Bay;Oakham;Pelling".split(
+    ";"
+)
+_FIRST = "Anna;Boris;Clara;Daniel;Emma;Farid;Grace;Hugo;Ines;Jonas;Karla;Liam;Maria;Nils;Olga;Pavel;Rosa;Samir;Tara;Viktor;Wanda;Yusuf".split(
+    ";"
+)
+_LAST = "Berg;Costa;Dahl;Evans;Fischer;Garcia;Hansen;Ivanov;Jensen;Keller;Lopez;Meyer;Novak;Olsen;Petrov;Rossi;Silva;Turner;Weber;Young".split(
+    ";"
+)
+_MONTHS = "January February March April May June July August September October November December".split()
+_COURSES = "Algebra 1;Botany;Chemistry for nurses;Drawing;Early music;French 2;Geology;History of trade;Italian 1;Journalism;Logic;Marketing;Organic chemistry;Physics 3;Statistics;Web design;World literature;Zoology".split(
+    ";"
+)
+_ROOMS = "room 12;room 204;the blue room;the old hall;room B7;the library;the workshop;the east wing;room 31;the laboratory;the small hall;room C15".split(
+    ";"
+)
+_EXAMS = "blood test;scan;knee operation;eye test;heart check;x-ray;allergy test;skin treatment;back massage;hearing test;vaccination;stomach check".split(
+    ";"
+)
+_WORDS = {
+    "item": _ITEMS, "machine": _MACHINES, "city": _CITIES, "course": _COURSES, "room": _ROOMS, "exam": _EXAMS,
+    "material": "oak;steel;cotton;wool;aluminium;leather;glass;bamboo;recycled plastic;ceramic;linen".split(";"),
+    "part": "handle;cable;lid;strap;hinge;plug;wheel;cover;blade;seal".split(";"),
+    "dept": "sales;purchasing;legal;research;marketing;finance;design;logistics;press;quality".split(";"),
+    "bin": "paper;glass;garden;plastic;grey;brown".split(";"),
+    "event": "a street party;a new fence;a bonfire;a shop sign;a concert;a film in the park;a balcony;cutting a tree".split(";"),
+    "doc": "an identity card;the rental contract;two photographs;a birth certificate;your old passport;a letter from the landlord".split(";"),
+    "colour": "red;green;yellow;blue;orange;white;purple".split(";"),
+    "fault": "the tank is empty;a door is open;the filter is dirty;the belt is loose;the motor is too hot;the water is missing;a fuse is broken;the pressure is too low".split(";"),
+    "repair": "close the front door;fill the tank;replace the fuse;tighten the belt;clean the filter;let the motor cool down;call the service;turn the valve to the left".split(";"),
+    "gear": "safety glasses;thick gloves;ear protection;steel-toed shoes;a hard hat;a dust mask".split(";"),
+    "button": "Start;Menu;Back;Set;Hold;Power;Mode;Plus".split(";"),
+    "medicine": "syrup;ointment;blue tablet;spray;eye drops;powder;white capsule".split(";"),
+    "aid": "a pocket calculator;a dictionary;one page of notes;the formula sheet;a ruler;the textbook".split(";"),
+    "book": "»The First Step«;»Green Rivers«;»A Short Path«;»Numbers at Work«;»The Open Window«;»Seven Lessons«".split(";"),
+    "sight": "sea;castle;lake;old town;mountains;garden".split(";"),
+    "word": "bluewhale7;sunny-day;harbour22;tea4two;oldbridge;green-apple".split(";"),
+    "place": "the fountain;the north gate;the ticket office;the town hall;the harbour;the museum shop".split(";"),
+    "service": "Google;Microsoft;Slack;Okta;GitHub;Dropbox;Zoom;Salesforce".split(";"),
+    "browser": "Firefox;Chrome;Safari;Edge;Opera".split(";"),
+    "field": "phone number;email address;customer number;tax number;postal address".split(";"),
+    "volt": "230 volts;110 volts;400 volts;24 volts;12 volts".split(";"),
+}  # fmt: skip
+
+
 _SLOTS: dict[str, Callable[[random.Random], str]] = {
     "money": _money,
     "n": lambda r: r.choice(
@@ -174,10 +185,19 @@ _SLOTS: dict[str, Callable[[random.Random], str]] = {
     "version": lambda r: f"{r.randint(1, 12)}.{r.randint(0, 12)}",
     "os": lambda r: r.choice(("iOS", "Android", "Windows", "macOS")),
     "nth": _nth,
+    "years": lambda r: f"{r.randint(2, 15)} years",
+    "months": lambda r: f"{r.randint(2, 24)} months",
+    "weight": lambda r: f"{r.choice((1, 2, 3, 5, 8, 12, 15, 20, 25, 40, 80, 150))}{r.choice(('', '.5'))} kg",
+    "distance": lambda r: f"{r.randint(2, 300)} {r.choice(('km', 'kilometres', 'miles'))}",
+    "temp": lambda r: f"{r.randint(4, 95)} °C",
+    "ext": lambda r: str(r.randint(100, 999)),
+    "year": lambda r: str(r.randint(1850, 2024)),
+    "date": lambda r: f"{r.randint(1, 28)} {r.choice(_MONTHS)}{r.choice(('', f' {r.randint(2019, 2031)}'))}",
+    "person": lambda r: f"{r.choice(('', '', 'Dr. '))}{r.choice(_FIRST)} {r.choice(_LAST)}",
 }
 _LISTS: dict[str, list[str]] = {
     "plan": _PLANS, "things": _FEATURES, "role": _ROLES, "menu": _MENUS, "action": _ACTIONS, "format": _FORMATS, "region": _REGIONS, "day": _DAYS,
-    "language": _LANGUAGES, "keys": _KEYS, "method": _METHODS, "group": _GROUPS, "topic": _TOPICS, "cause": _CAUSES,
+    "language": _LANGUAGES, "keys": _KEYS, "method": _METHODS, "group": _GROUPS, "topic": _TOPICS, "cause": _CAUSES, **_WORDS,
 }  # fmt: skip
 
 
@@ -186,50 +206,104 @@ def _values(rng: random.Random, product: str) -> dict[str, str]:
     for slot, options in _LISTS.items():
         picks = rng.sample(options, 3)
         values |= {slot: picks[0], slot + "2": picks[1], slot + "3": picks[2]}
-    bare = values["things"].removeprefix("the ")
+    bare = {name: values[name].removeprefix("the ") for name in ("things", "things2")}
     values |= {
-        "things": bare, "Things": bare[0].upper() + bare[1:], "product": product, "a_role": ("an " if values["role"][0] in "aeiou" else "a ") + values["role"],
-        "Group": values["group"].capitalize(), "email": f"{values['topic'].split()[-1]}@{product.lower()}.example",
+        **bare, "product": product, "a_role": ("an " if values["role"][0] in "aeiou" else "a ") + values["role"],
+        "email": f"{values['topic'].split()[-1]}@{product.lower()}.example",
     }  # fmt: skip
-    return values
+    return values | {name.capitalize(): value[0].upper() + value[1:] for name, value in values.items()}
 
 
-_ENTITIES = ("plan", "things", "action", "group", "code", "topic", "os")
+_ENTITIES = (
+    "plan things action group code topic os item machine city course room exam part dept bin event service browser medicine n "
+    "colour"
+).split()
 
 
-def fact(rng: random.Random, product: str) -> Fact:
-    """One invented fact about a product; the question templates use the same slot values."""
-    kind, statements, short, questions = (part.strip() for part in rng.choice(_FACTS).split("|"))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    name: str
+    statements: tuple[str, ...]
+    shorts: tuple[str, ...]
+    questions: tuple[str, ...]
+
+    @property
+    def held_out(self) -> bool:
+        return zlib.crc32(self.name.encode()) % 10 == 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Domain:
+    """`titles` of its pages and the kinds of facts that stand on them."""
+
+    titles: tuple[str, ...]
+    kinds: tuple[Kind, ...]
+
+
+@cache
+def domains(*, held_out: bool) -> tuple[Domain, ...]:
+    """The domains of `data_facts.txt`, with the kinds that training sees or with those that it does not."""
+    found: list[tuple[str, list[Kind]]] = []
+    for line in (Path(__file__).parent / "data_facts.txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith("=="):
+            found.append((line.partition(": ")[2], []))
+        elif " | " in line and not line.startswith("#"):
+            name, *parts = (tuple(p.strip() for p in part.split(" / ")) for part in line.split(" | "))
+            statements, shorts, questions = parts
+            found[-1][1].append(Kind(name=name[0], statements=statements, shorts=shorts, questions=questions))
+    made = [
+        Domain(titles=tuple(titles.split(";")), kinds=tuple(k for k in kinds if k.held_out == held_out))
+        for titles, kinds in found
+    ]
+    return tuple(d for d in made if len(d.kinds) > 1)
+
+
+_CHOICE = re.compile(r"\[([^\]]*)\]")
+
+
+def _filled(template: str, values: dict[str, str], rng: random.Random) -> str:
+    """One of each `[a;b;c]`, slots filled, spaces tidied."""
+    chosen = _CHOICE.sub(lambda m: rng.choice(m[1].split(";")), template)
+    return " ".join(chosen.format_map(values).split()).replace(" ,", ",").replace(" ?", "?")
+
+
+def fact(rng: random.Random, product: str, kinds: tuple[Kind, ...] = ()) -> Fact:
+    """One invented fact of `kinds` (of software products, unless given); the questions use the same slot values."""
+    kind = rng.choice(kinds or domains(held_out=False)[0].kinds)
     values = _values(rng, product)
-    asked = tuple(q.strip().format_map(values) for q in questions.split(" / "))
-    key = " ".join([kind, *(values[e] for e in _ENTITIES if "{" + e + "}" in questions)])
+    at = rng.randrange(len(kind.statements))
+    short = kind.shorts[at if len(kind.shorts) == len(kind.statements) else 0]
+    joined = " ".join(kind.questions)
     return Fact(
-        kind=kind,
-        key=key,
-        statement=rng.choice(statements.split(" / ")).strip().format_map(values),
+        kind=kind.name,
+        key=" ".join([kind.name, *(values[e] for e in _ENTITIES if "{" + e + "}" in joined)]),
+        statement=_filled(kind.statements[at], values, rng),
         short=short.format_map(values),
-        questions=asked,
+        questions=tuple(_filled(q, values, rng) for q in kind.questions),
     )
 
 
-def product_pages(rng: random.Random, pages: int) -> tuple[str, tuple[Page, ...]]:
-    """(product name, pages with two to six facts each); no key appears twice in a product."""
-    product = name(rng)
+def product_pages(rng: random.Random, pages: int, *, held_out: bool = False) -> tuple[str, tuple[Page, ...]]:
+    """(product name, pages of one domain with two to six facts each); no key appears twice."""
+    product, domain = name(rng), rng.choice(domains(held_out=held_out))
     seen: set[str] = set()
     made: list[Page] = []
-    shared = rng.sample(_FACTS, min(len(_FACTS), 12))
-    for title in rng.sample(_TITLES, pages):
+    shared = rng.sample(domain.kinds, min(len(domain.kinds), 12))
+    for title in rng.sample(domain.titles, min(pages, len(domain.titles))):
         facts: list[Fact] = []
-        while len(facts) < rng.randint(2, 6):
-            new = fact(rng, product)
-            if new.key in seen or (rng.random() < 0.5 and not any(s.startswith(new.kind + " ") for s in shared)):
-                continue
-            seen.add(new.key)
-            facts.append(new)
+        for _ in range(rng.randint(4, 12)):
+            new = fact(rng, product, tuple(shared) if rng.random() < 0.7 else domain.kinds)
+            if new.key not in seen and len(facts) < 6:
+                seen.add(new.key)
+                facts.append(new)
+        if not facts:
+            continue
+        if rng.random() < 0.3:
+            facts = [replace(f, statement=f.statement.replace(f.short, f"**{f.short}**", 1)) for f in facts]
         parts = [f.statement for f in facts]
         for _ in range(rng.randint(0, 2)):
             parts.insert(rng.randint(0, len(parts)), rng.choice(_FILLERS))
-        heading = rng.choice(("", "", rng.choice(_TITLES), facts[0].kind.capitalize()))
+        heading = rng.choice(("", "", rng.choice(domain.titles), facts[0].kind.capitalize()))
         shown = rng.choice((title, title, f"{product} {title.lower()}", f"{title} in {product}"))
         made.append(Page(title=shown, heading=heading, text=" ".join(parts), facts=tuple(facts)))
     return product, tuple(made)

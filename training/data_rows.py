@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import data_helpdesk
 from data_questions import Made, make
@@ -78,7 +78,7 @@ class Sources:
 def target(item: Asked, style: str, *, passages: bool) -> str:
     """What the model should write: the short answer or the sentence, with its marker when there are passages."""
     answer = item.sentence if style == SENTENCE else item.short
-    return cite(answer, [item.passage + 1] if passages and item.passage is not None else [])
+    return cite(answer, [item.passage + 1] if passages and item.passage is not None else []).strip()
 
 
 def rendered(case: Case, render: Render) -> Row | None:
@@ -100,6 +100,41 @@ def refusals(candidates: Sequence[tuple[str, str]], shown: str, count: int, rng:
     return [
         Asked(question=q, short=REFUSAL, sentence=REFUSAL, passage=None) for q in rng.sample(fit, min(count, len(fit)))
     ]
+
+
+def thinned(case: Case, rng: random.Random, *, refusals: float, first: float) -> Case:
+    """Fewer refused questions (each is kept with the chance `refusals`) and fewer about later passages.
+
+    In half of the cases a question about the passage at rank r (from 0) is kept with the chance first ** r, since retrieval
+    puts the answering passage first more often than last.
+    """
+    ranked = rng.random() < 0.5
+
+    def keep(item: Asked) -> bool:
+        return rng.random() < (refusals if item.passage is None else first ** min(item.passage, 3) if ranked else 1.0)
+
+    return replace(case, asked=tuple(a for a in case.asked if keep(a)))
+
+
+def pointing(sources: Sources, rng: random.Random) -> Case:
+    """Practice in what every answer needs: which passage holds these words, and what follows them there."""
+    places = _excerpts(sources, rng)
+    passages = [passage(title, " ".join(text)) for title, text in places]
+    asked: list[Asked] = []
+    for n, (_, text) in enumerate(places):
+        words = " ".join(text).split()
+        for _ in range(2 if len(words) > 12 else 0):
+            at, size = rng.randrange(len(words) - 11), rng.randint(3, 6)
+            said, after = " ".join(words[at : at + size]), " ".join(words[at + size : at + size + rng.randint(2, 5)])
+            question, answer = (
+                (f"What follows “{said}”?", after.strip(" .,;:"))
+                if rng.random() < 0.5
+                else (f"Which passage says “{said}”?", "")
+            )
+            if sum(said in p for p in passages) == 1:
+                asked.append(Asked(question=question, short=answer, sentence=answer, passage=n))
+    rng.shuffle(asked)
+    return Case(kind="point", passages=tuple(passages), asked=tuple(asked), style=BRIEF)
 
 
 def plain(sources: Sources, rng: random.Random, words: int) -> Row:
@@ -201,9 +236,11 @@ def _human(question: str, answers: Sequence[str], text: HumanText, place: int, r
     )
 
 
-def helpdesk(rng: random.Random) -> Case:
-    """Invented product pages; the questions of a page left out are refused unless their fact stands elsewhere."""
-    product, pages = data_helpdesk.product_pages(rng, rng.choice((2, 3, 3, 4, 4, 5, 6)))
+def helpdesk(rng: random.Random, *, held_out: bool = False) -> Case:
+    """Invented pages; the questions of a page left out are refused unless their fact stands elsewhere.
+
+    `held_out`: with the kinds of facts that training never sees."""
+    product, pages = data_helpdesk.product_pages(rng, rng.choice((2, 3, 3, 4, 4, 5, 6)), held_out=held_out)
     hidden, shown = pages[0], list(pages[1:])
     head = product if rng.random() < 0.3 else ""
     passages = [passage(f"{head} › {p.title}" if head else p.title, p.text, p.heading) for p in shown]

@@ -1,7 +1,8 @@
 """Packed training data. In: the corpus folder, a tokenizer, a seed. Out: `shard-NNNN.npz` files in the folder given by --out.
 
 A shard holds arrays of shape (sequences, length): `tokens` (uint16), `doc` (row number within the sequence, 0 for padding),
-`seg` (0: stem, n: branch n), `pos` (rotary position) and `weight` (0: no loss, 1: context, 2: answer, 3: plain text).
+`seg` (0: stem, n: branch n), `pos` (rotary position) and `weight` (0: no loss, 1: context, 2: answer, 3: plain text, 4: the tokens
+of an answer that decide it, its first one and the number that it cites).
 Shards depend only on (seed, number, corpus, tokenizer), so any of them can be made again, on any machine, in any order.
 
     python training/pocket_pack.py --corpus CORPUS --tokenizer MODEL_DIR --out DATA --shards 8
@@ -29,11 +30,11 @@ from data_text import articles
 from data_words import words as words_of
 
 ARRAYS = ("tokens", "doc", "seg", "pos", "weight")
-MIXTURE = {"text": 0.05, "rule": 0.30, "helpdesk": 0.33, "human": 0.26, "closed": 0.03, "chores": 0.03}
+MIXTURE = {"text": 0.04, "rule": 0.22, "helpdesk": 0.36, "human": 0.26, "point": 0.06, "closed": 0.03, "chores": 0.03}
 """Share of the tokens by kind of row, for a run that goes on from a model; from scratch, `--plain 0.2` raises that of plain text."""
 HUMAN_DEV = 2
 """The last articles of `squad-25` that only the development shard uses."""
-_TEXT, _ANSWER, _CONTEXT = 3, 2, 1
+_DECISIVE, _TEXT, _ANSWER, _CONTEXT = 4, 3, 2, 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,20 +74,31 @@ def renderer(tokenizer: Any) -> data_rows.Render:
     return render
 
 
-def make_row(kind: str, sources: Sources, render: data_rows.Render, rng: random.Random, length: int) -> Row | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """Shares of the tokens by kind, and the two chances of `data_rows.thinned`."""
+
+    kinds: dict[str, float]
+    refusals: float = 1.0
+    first: float = 0.6
+
+
+def make_row(
+    kind: str, sources: Sources, render: data_rows.Render, rng: random.Random, length: int, recipe: Recipe
+) -> Row | None:
     match kind:
         case "text":
             return data_rows.plain(sources, rng, words=length // 2)
-        case "rule":
-            return data_rows.rendered(data_rows.ruled(sources, rng), render)
-        case "human":
-            return data_rows.rendered(data_rows.human(sources, rng), render)
-        case "helpdesk":
-            return data_rows.rendered(data_rows.helpdesk(rng), render)
-        case "closed":
-            return data_rows.rendered(data_rows.closed_book(sources, rng), render)
-        case _:
+        case "chores":
             return data_rows.chores(render, rng)
+        case "point":
+            case = data_rows.pointing(sources, rng)
+        case "closed":
+            case = data_rows.closed_book(sources, rng)
+        case _:
+            made = {"rule": data_rows.ruled, "human": data_rows.human, "helpdesk": lambda _, r: data_rows.helpdesk(r)}
+            case = data_rows.thinned(made[kind](sources, rng), rng, refusals=recipe.refusals, first=recipe.first)
+    return data_rows.rendered(case, render)
 
 
 def encode(row: Row, tokenizer: Any, length: int, rng: random.Random) -> Encoded | None:
@@ -113,19 +125,29 @@ def encode(row: Row, tokenizer: Any, length: int, rng: random.Random) -> Encoded
         out.tokens.extend(prompt + target)
         out.seg.extend([number] * size)
         out.pos.extend(range(start, start + size))
-        out.weight.extend([_CONTEXT] * len(prompt) + [_TEXT if row.kind == "text" else _ANSWER] * len(target))
+        out.weight.extend([_CONTEXT] * len(prompt) + _target_weights(row.kind, target, tokenizer))
     return out if len(out.tokens) > len(stem) else None
 
 
+def _target_weights(kind: str, target: list[int], tokenizer: Any) -> list[int]:
+    if kind == "text":
+        return [_TEXT] * len(target)
+    texts = [tokenizer.decode([t]) for t in target]
+    return [
+        _DECISIVE if n == 0 or (texts[n - 1].endswith("[") and text.isdigit()) else _ANSWER
+        for n, text in enumerate(texts)
+    ]
+
+
 def encoded_rows(
-    sources: Sources, tokenizer: Any, rng: random.Random, length: int, kinds: dict[str, float]
+    sources: Sources, tokenizer: Any, rng: random.Random, length: int, recipe: Recipe
 ) -> Iterator[Encoded]:
     """Endless; the kind furthest behind its share of the tokens is made next."""
-    render = renderer(tokenizer)
+    render, kinds = renderer(tokenizer), recipe.kinds
     spent: Counter[str] = Counter()
     while True:
         kind = min(kinds, key=lambda k: (spent[k] + rng.random() * length) / kinds[k])
-        row = make_row(kind, sources, render, rng, length)
+        row = make_row(kind, sources, render, rng, length, recipe)
         encoded = encode(row, tokenizer, length, rng) if row else None
         spent[kind] += len(encoded.tokens) if encoded else 1
         if encoded:
@@ -176,20 +198,25 @@ def main() -> None:
     parser.add_argument("--length", type=int, default=768)
     parser.add_argument("--articles", type=int, default=12000, help="articles read from each file")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--refusals", type=float, default=1.0, help="share of the refused questions that is kept")
+    parser.add_argument(
+        "--ranked", type=float, default=0.6, help="how much retrieval's first passage is favoured: 1 is not at all"
+    )
     parser.add_argument("--plain", type=float, default=MIXTURE["text"], help="share of plain text")
     args = parser.parse_args()
     mixture = {kind: part * (1 - args.plain) / (1 - MIXTURE["text"]) for kind, part in MIXTURE.items()} | {
         "text": args.plain
     }
+    recipe = Recipe(kinds=mixture, refusals=args.refusals, first=args.ranked)
     tokenizer = AutoTokenizer.from_pretrained(args.tokenizer)
     args.out.mkdir(parents=True, exist_ok=True)
     if not (args.out / "dev.npz").exists():
         sources = load_sources(args.corpus, limit=60, evaluation=True)
-        rows = encoded_rows(sources, tokenizer, random.Random(args.seed), args.length, mixture)
+        rows = encoded_rows(sources, tokenizer, random.Random(args.seed), args.length, recipe)
         write_shard(args.out / "dev.npz", pack(rows, 48, args.length))
     sources = load_sources(args.corpus, limit=args.articles)
     for number in range(args.first, args.first + args.shards * args.stride, args.stride):
-        rows = encoded_rows(sources, tokenizer, random.Random(f"{args.seed}-{number}"), args.length, mixture)
+        rows = encoded_rows(sources, tokenizer, random.Random(f"{args.seed}-{number}"), args.length, recipe)
         arrays = pack(rows, args.sequences, args.length)
         write_shard(args.out / f"shard-{number:04d}.npz", arrays)
         filled = int((arrays["doc"] > 0).sum())

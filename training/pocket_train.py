@@ -33,8 +33,8 @@ SIZES: dict[str, dict[str, int]] = {
     "gpu-24m": {"hidden_size": 448, "intermediate_size": 1088, "num_hidden_layers": 8, "num_attention_heads": 7},
     "test": {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2},
 }
-WEIGHTS = (0.0, 0.3, 2.0, 1.0)
-"""Loss weight by the shards' `weight` code: none, context, answer, plain text."""
+WEIGHTS = (0.0, 0.3, 2.0, 1.0, 6.0)
+"""Loss weight by the shards' `weight` code: none, context, answer, plain text, what decides an answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +131,6 @@ def new_model(size: str, tokenizer: Any, seed: int) -> Any:
         max_position_embeddings=2048,
         tie_word_embeddings=True,
         rms_norm_eps=1e-6,
-        attn_implementation="sdpa",
         **shape,
     )
     return LlamaForCausalLM(config)
@@ -164,8 +163,10 @@ def budget(steps: int, until: str) -> Callable[[int, float], float]:
 
 
 @torch.no_grad()
-def development_loss(model: Any, path: Path, share: float, device: torch.device, batch: int) -> tuple[float, float]:
-    """(mean nats per answer token, mean nats per plain-text token) on the development shard."""
+def development_loss(
+    model: Any, path: Path, share: float, device: torch.device, batch: int
+) -> tuple[float, float, float]:
+    """Mean nats on the development shard of an answer token, of a token that decides one, of a plain-text token."""
     with np.load(path) as shard:
         arrays = {name: shard[name] for name in ARRAYS}
     losses: list[Tensor] = []
@@ -175,7 +176,8 @@ def development_loss(model: Any, path: Path, share: float, device: torch.device,
         losses.append(token_losses(model, part))
         weights.append(part.weights)
     loss, weight = torch.cat(losses), torch.cat(weights)
-    return loss[weight == WEIGHTS[2]].mean().item(), loss[weight == WEIGHTS[3]].mean().item()
+    answer, text, decisive = (loss[weight == WEIGHTS[code]].mean().item() for code in (2, 3, 4))
+    return answer, decisive, text
 
 
 def save(
@@ -214,11 +216,10 @@ def load(
 
     saved = args.out / "checkpoint"
     if saved.exists() or args.start:
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            saved if saved.exists() else args.start, dtype=torch.float32, attn_implementation="sdpa"
-        )
+        model: Any = AutoModelForCausalLM.from_pretrained(saved if saved.exists() else args.start, dtype=torch.float32)
     else:
         model = new_model(args.size, tokenizer, args.seed)
+    model.set_attn_implementation(args.attention)
     model.to(device)
     opts = optimizers(model, args.matrix_rate, args.other_rate)
     if not saved.exists():
@@ -260,7 +261,7 @@ def train(args: argparse.Namespace) -> float:
         at |= {"step": step, "tokens": at["tokens"] + batch.tokens.numel()}
         if step % args.log_every == 0 or progress_of(step, at["begun"]) >= 1.0:
             loss = mean.item()
-            answer = losses[batch.weights == WEIGHTS[2]].mean().item()
+            answer = losses[batch.weights >= WEIGHTS[2]].mean().item()
             speed = (at["tokens"] - shown[1]) / (time.time() - shown[0])
             log(
                 args.out,
@@ -273,8 +274,8 @@ def train(args: argparse.Namespace) -> float:
             )
             shown = (time.time(), at["tokens"])
         if time.time() - saved > args.save_seconds:
-            dev_answer, dev_text = development_loss(model, args.data / "dev.npz", args.share, device, 8)
-            log(args.out, step=step, dev_answer=dev_answer, dev_text=dev_text, tokens=at["tokens"])
+            answer, decisive, text = development_loss(model, args.data / "dev.npz", args.share, device, args.batch)
+            log(args.out, step=step, dev_answer=answer, dev_decisive=decisive, dev_text=text, tokens=at["tokens"])
             save(args.out, model, tokenizer, opts, at)
             saved = time.time()
     loader.shutdown(cancel_futures=True)
@@ -308,6 +309,9 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--log-every", type=int, default=10)
     parser.add_argument("--save-seconds", type=float, default=300.0)
+    parser.add_argument(
+        "--attention", choices=("sdpa", "eager"), default="sdpa", help="eager is the faster one on a CPU when compiled"
+    )
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True)
     return parser.parse_args(argv)
 

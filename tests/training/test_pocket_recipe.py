@@ -26,6 +26,7 @@ TEXT = (
     "It crossed 14 rivers near Kilbeg.",
     "The company sold the bridge because it needed money for new roads.",
 )
+RECIPE = pocket_pack.Recipe(kinds=pocket_pack.MIXTURE)
 
 
 @pytest.fixture(scope="module")
@@ -78,11 +79,64 @@ def test_invented_facts_stand_in_their_page_and_are_asked_once_per_product() -> 
     assert all("{" not in f.statement + f.short + "".join(f.questions) for f in facts)
 
 
+def test_held_out_kinds_of_facts_are_never_trained_on() -> None:
+    seen, held = ({k.name for d in data_helpdesk.domains(held_out=h) for k in d.kinds} for h in (False, True))
+    assert len(seen) > 150
+    assert len(held) > 10
+    assert not seen & held
+    for seed in range(30):
+        _, pages = data_helpdesk.product_pages(random.Random(seed), 3, held_out=True)
+        assert {f.kind for p in pages for f in p.facts} <= held
+
+
+def test_the_answer_of_every_kind_stands_in_its_statement() -> None:
+    for seed in range(300):
+        for fact in (f for p in data_helpdesk.product_pages(random.Random(seed), 3)[1] for f in p.facts):
+            bare = fact.statement.replace("**", "").lower()
+            assert fact.short.lower() in bare or fact.kind == "payment", fact
+
+
+def test_thinning_drops_refusals_and_favours_the_first_passages() -> None:
+    kept: Counter[int | None] = Counter()
+    made: Counter[int | None] = Counter()
+    for seed in range(300):
+        rng = random.Random(seed)
+        case = data_rows.helpdesk(rng)
+        made.update(a.passage for a in case.asked)
+        kept.update(a.passage for a in data_rows.thinned(case, rng, refusals=0.0, first=0.5).asked)
+    assert kept[None] == 0 < made[None]
+    assert kept[0] == made[0]
+    assert 0.65 < kept[1] / made[1] < 0.85
+
+
+def test_pointing_asks_for_words_that_one_passage_holds(sources: data_rows.Sources) -> None:
+    found = 0
+    for seed in range(40):
+        case = data_rows.pointing(sources, random.Random(seed))
+        for item in case.asked:
+            said = item.question.split("“")[1].split("”")[0]
+            assert [said in p for p in case.passages].index(True) == item.passage
+            assert item.short in case.passages[item.passage]
+            found += 1
+    assert found > 5
+
+
+def test_what_decides_an_answer_weighs_most(sources: data_rows.Sources, tokenizer: Any) -> None:
+    row = data_rows.rendered(data_rows.helpdesk(random.Random(3)), pocket_pack.renderer(tokenizer))
+    assert row is not None
+    encoded = pocket_pack.encode(row, tokenizer, 2000, random.Random(0))
+    assert encoded is not None
+    heavy = [tokenizer.decode([t]) for t, w in zip(encoded.tokens, encoded.weight, strict=True) if w == 4]
+    cited = [b.target[-2] for b in row.branches if b.target.endswith("]")]
+    assert len(heavy) == len(row.branches) + len(cited)
+    assert set(cited) <= set(heavy)
+
+
 @pytest.mark.parametrize("kind", sorted(pocket_pack.MIXTURE))
 def test_every_kind_of_row_can_be_encoded(kind: str, sources: data_rows.Sources, tokenizer: Any) -> None:
     rng = random.Random(2)
     render = pocket_pack.renderer(tokenizer)
-    made = (pocket_pack.make_row(kind, sources, render, rng, 512) for _ in range(20))
+    made = (pocket_pack.make_row(kind, sources, render, rng, 512, RECIPE) for _ in range(20))
     encoded = [e for row in made if row and (e := pocket_pack.encode(row, tokenizer, 512, rng))]
     assert encoded
     assert all(len(e.tokens) == len(e.seg) == len(e.pos) == len(e.weight) <= 512 for e in encoded)
@@ -124,16 +178,14 @@ def test_a_branch_reads_exactly_what_prompting_renders(sources: data_rows.Source
 def packed(tmp_path_factory: pytest.TempPathFactory, sources: data_rows.Sources, tokenizer: Any) -> Path:
     folder = tmp_path_factory.mktemp("packed")
     for name in ("dev", "shard-0000", "shard-0001"):
-        rows = pocket_pack.encoded_rows(sources, tokenizer, random.Random(name), 256, pocket_pack.MIXTURE)
+        rows = pocket_pack.encoded_rows(sources, tokenizer, random.Random(name), 256, RECIPE)
         pocket_pack.write_shard(folder / f"{name}.npz", pocket_pack.pack(rows, 6, 256))
     return folder
 
 
 def test_a_shard_is_the_same_when_made_again(sources: data_rows.Sources, tokenizer: Any) -> None:
     one, two = (
-        pocket_pack.pack(
-            pocket_pack.encoded_rows(sources, tokenizer, random.Random("s"), 256, pocket_pack.MIXTURE), 3, 256
-        )
+        pocket_pack.pack(pocket_pack.encoded_rows(sources, tokenizer, random.Random("s"), 256, RECIPE), 3, 256)
         for _ in range(2)
     )
     assert all((one[name] == two[name]).all() for name in pocket_pack.ARRAYS)
