@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ragraft.config import AccessRule, DocumentsSection
-from ragraft.corpus.sources import Item, Place, Unavailable, matches, readers
+from ragraft.corpus.sources import Item, Place, Unavailable, files, matches, readers
 from ragraft.corpus.sources.files import documents, find
 from ragraft.errors import ConfigError, DataError
 from ragraft.sourcing import FilesSource
@@ -156,3 +156,42 @@ def test_what_a_url_needs_is_named(project: Path) -> None:
         listed("az://container/kb")
     with pytest.raises(ConfigError, match="nowhere://"):
         listed("nowhere://kb")
+
+
+def test_the_credentials_of_an_object_store_come_from_the_settings() -> None:
+    settings = {
+        "AWS_ACCESS_KEY_ID": "id",
+        "AWS_SECRET_ACCESS_KEY": "s",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+        "X": "y",
+    }
+    s3 = {"key": "id", "secret": "s", "endpoint_url": "http://127.0.0.1:1"}
+    assert files.credentials("s3://bucket/folder", settings) == {"s3": s3}
+    assert files.credentials("simplecache::s3://bucket/folder", settings) == {"s3": s3}
+    assert files.credentials("gs://bucket", settings) == {"gs": {}}
+    assert files.credentials("memory://bucket", settings) == {}
+
+
+def test_documents_in_s3_are_read_with_the_keys_of_the_project(tmp_path: Path) -> None:
+    pytest.importorskip("s3fs", reason="needs ragraft[s3]")
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        url = "http://{}:{}".format(*server.get_host_and_port())
+        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+        client = boto3.client("s3", endpoint_url=url, region_name="us-east-1", **keys)
+        client.create_bucket(Bucket="docs")
+        client.put_object(Bucket="docs", Key="hand/a.md", Body=b"# Desks")
+        client.put_object(Bucket="docs", Key="hand/a.md.ragraft.toml", Body=b'readers = ["ann"]')
+        settings = {name.upper(): value for name, value in keys.items()} | {"AWS_ENDPOINT_URL": url}
+        source = FilesSource.model_validate(
+            {"name": "bucket", "type": "files", "url": "s3://docs/hand", "readers": ("ann", "bob")}
+        )
+        items = [i for i in find(source, place(tmp_path, **settings)) if isinstance(i, Item)]
+        read = [(i.id, i.read(), i.side) for i in items]
+    finally:
+        server.stop()
+    assert read == [("bucket/a.md", b"# Desks", b'readers = ["ann"]')]

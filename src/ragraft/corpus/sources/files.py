@@ -11,7 +11,7 @@ import functools
 import hashlib
 import os
 import re
-from collections.abc import Collection, Generator, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -173,7 +173,7 @@ def _one_page(source: FilesSource, place: Place) -> Iterator[Item | Skipped]:
 
 def _remote(source: FilesSource, place: Place) -> Iterator[Item | Skipped]:
     with driver(source.url, place):
-        store, root = open_store(place.expand(source.url), source.url)
+        store, root = open_store(source.url, place)
         found: dict[str, dict[str, Any]] = store.find(root, detail=True)
     if not found:
         raise Unavailable(f"{source.url}: nothing is there")
@@ -212,17 +212,44 @@ def _fetch_object(store: Any, path: str, url: str, place: Place) -> bytes:
     return data
 
 
-def open_store(url: str, shown: str) -> Any:
-    """(fsspec file system, path in it) of an expanded URL. Raises `ConfigError` naming the package that it needs."""
+_S3 = {
+    "key": "AWS_ACCESS_KEY_ID",
+    "secret": "AWS_SECRET_ACCESS_KEY",
+    "token": "AWS_SESSION_TOKEN",
+    "endpoint_url": "AWS_ENDPOINT_URL",
+}
+_GOOGLE = {"token": "GOOGLE_APPLICATION_CREDENTIALS", "project": "GOOGLE_CLOUD_PROJECT"}
+_AZURE = {
+    "account_name": "AZURE_STORAGE_ACCOUNT_NAME",
+    "account_key": "AZURE_STORAGE_ACCOUNT_KEY",
+    "sas_token": "AZURE_STORAGE_SAS_TOKEN",
+    "connection_string": "AZURE_STORAGE_CONNECTION_STRING",
+}
+_CREDENTIALS = {"s3": _S3, "s3a": _S3, "gs": _GOOGLE, "gcs": _GOOGLE, "az": _AZURE, "abfs": _AZURE, "abfss": _AZURE}
+"""Protocol -> a driver's option -> the variable that holds it. Drivers look into the environment alone, not into `.env`."""
+
+
+def credentials(url: str, settings: Mapping[str, str | None]) -> dict[str, dict[str, str]]:
+    """Each object store in a URL -> the options of its fsspec driver, from the environment and the project's `.env`."""
+    protocols = {part.split("://", 1)[0] for part in url.split("::")}
+    return {
+        protocol: {option: value for option, name in _CREDENTIALS[protocol].items() if (value := settings.get(name))}
+        for protocol in sorted(protocols & _CREDENTIALS.keys())
+    }
+
+
+def open_store(shown: str, place: Place) -> Any:
+    """(fsspec file system, path in it) of a config's URL. Raises `ConfigError` naming the package that it needs."""
     import fsspec
 
+    url = place.expand(shown)
     protocol = shown.split("://", 1)[0]
     if any(part.startswith(("http://", "https://")) for part in url.split("::")):
         raise ConfigError(
             f"{shown}: an address of the web within another URL, where it would be fetched unchecked; name it alone"
         )
     try:
-        return fsspec.core.url_to_fs(url)
+        return fsspec.core.url_to_fs(url, **credentials(url, place.settings))
     except ImportError as error:
         extra = _EXTRAS.get(protocol)
         remedy = f"`pip install 'ragraft[{extra}]'`" if extra else f"install what fsspec asks for ({error})"

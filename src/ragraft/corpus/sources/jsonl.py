@@ -66,7 +66,7 @@ def _opened(source: JsonlSource, place: Place) -> Generator[BinaryIO]:
             raise Unavailable(str(error)) from error
     elif "://" in path:
         with driver(source.path, place):
-            store, inside = open_store(path, source.path)
+            store, inside = open_store(source.path, place)
             file = store.open(inside, "rb")
         with file:
             yield file
