@@ -169,6 +169,8 @@ def test_the_credentials_of_an_object_store_come_from_the_settings() -> None:
     assert files.credentials("s3://bucket/folder", settings) == {"s3": s3}
     assert files.credentials("simplecache::s3://bucket/folder", settings) == {"s3": s3}
     assert files.credentials("gs://bucket", settings) == {"gs": {}}
+    own = {**settings, "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:2"}
+    assert files.credentials("s3://bucket", own)["s3"]["endpoint_url"] == "http://127.0.0.1:2"
     assert files.credentials("memory://bucket", settings) == {}
 
 

@@ -216,7 +216,7 @@ _S3 = {
     "key": "AWS_ACCESS_KEY_ID",
     "secret": "AWS_SECRET_ACCESS_KEY",
     "token": "AWS_SESSION_TOKEN",
-    "endpoint_url": "AWS_ENDPOINT_URL",
+    "endpoint_url": "AWS_ENDPOINT_URL_S3 AWS_ENDPOINT_URL",
 }
 _GOOGLE = {"token": "GOOGLE_APPLICATION_CREDENTIALS", "project": "GOOGLE_CLOUD_PROJECT"}
 _AZURE = {
@@ -226,14 +226,18 @@ _AZURE = {
     "connection_string": "AZURE_STORAGE_CONNECTION_STRING",
 }
 _CREDENTIALS = {"s3": _S3, "s3a": _S3, "gs": _GOOGLE, "gcs": _GOOGLE, "az": _AZURE, "abfs": _AZURE, "abfss": _AZURE}
-"""Protocol -> a driver's option -> the variable that holds it. Drivers look into the environment alone, not into `.env`."""
+"""Protocol -> a driver's option -> the variables that may hold it, the first of them first. Drivers look into the environment alone, not into `.env`."""
 
 
 def credentials(url: str, settings: Mapping[str, str | None]) -> dict[str, dict[str, str]]:
     """Each object store in a URL -> the options of its fsspec driver, from the environment and the project's `.env`."""
     protocols = {part.split("://", 1)[0] for part in url.split("::")}
     return {
-        protocol: {option: value for option, name in _CREDENTIALS[protocol].items() if (value := settings.get(name))}
+        protocol: {
+            option: value
+            for option, names in _CREDENTIALS[protocol].items()
+            if (value := next(filter(None, map(settings.get, names.split())), None))
+        }
         for protocol in sorted(protocols & _CREDENTIALS.keys())
     }
 
