@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import data_helpdesk
 from data_questions import Made, make
+from data_swap import swapper
 from data_text import Article, excerpt, passage, sentences
 from data_words import reword
 
@@ -67,12 +68,14 @@ class HumanText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """Everything rows are made from. `known` counts lower-case words (for verb forms); `facts` are the closed-book ones."""
+    """Everything rows are made from. `known` counts lower-case words (for verb forms), `names` are names to
+    exchange, `facts` are the closed-book ones."""
 
     articles: tuple[Article, ...]
     human: tuple[tuple[HumanText, ...], ...]
     known: dict[str, int]
     facts: tuple[tuple[str, data_helpdesk.Fact], ...] = ()
+    names: tuple[str, ...] = ()
 
 
 def target(item: Asked, style: str, *, passages: bool) -> str:
@@ -196,44 +199,69 @@ def _style(rng: random.Random, sentence: float) -> str:
     return SENTENCE if rng.random() < sentence else BRIEF
 
 
-def human(sources: Sources, rng: random.Random) -> Case:
-    """Human questions over one to three paragraphs, mostly of one article; refused ones come from paragraphs left out."""
-    texts = list(rng.choice(sources.human))
-    count = rng.choice((1, 2, 2, 3, 3))
+def human(sources: Sources, rng: random.Random, *, words: int = 260) -> Case:
+    """Human questions over one to five paragraphs of together about `words` words, mostly of one article and often shortened.
+
+    Refused questions are marked unanswerable, or their sentence is not shown. In two thirds of the cases names and numbers are exchanged.
+    """
+    texts = list(rng.choices(sources.human, weights=[len(g) for g in sources.human])[0])
+    count = rng.choice((1, 2, 2, 3, 3, 4, 5))
     rng.shuffle(texts)
-    shown, rest = texts[:count], texts[count : count + 4]
-    if rng.random() < 0.3:
-        shown[-1:] = [rng.choice(rng.choice(sources.human))] if count > 1 else shown[-1:]
-    passages = [passage(t.title, " ".join(t.text.split())) for t in shown]
+    if count > 1 and rng.random() < 0.3:
+        texts.insert(rng.randrange(count), rng.choice(rng.choice(sources.human)))
+    cut = 0.5 if rng.random() < 0.5 else 0.0
+    shown, size = [], 0
+    for text in texts[:count]:
+        short = _shortened(text, rng) if rng.random() < cut else text
+        size += short.text.count(" ") + 1
+        if shown and size > words:
+            break
+        shown.append(short)
+    rest = [t for t in texts if all(t.text != s.text for s in shown)][:4]
+    swap = swapper(sources.known, sources.names, rng) if rng.random() < 0.67 else str
+    passages = [swap(passage(_title(t.title, rng), " ".join(t.text.split()))) for t in shown]
     joined = " ".join(passages)
     asked: list[Asked] = []
     for n, text in enumerate(shown):
         for question, answers in text.questions:
             if answers and (item := _human(question, answers, text, n, rng)):
-                asked.append(item)
+                asked.append(
+                    replace(item, short=swap(item.short), sentence=swap(item.sentence), question=item.question)
+                )
     trick = [q for t in shown for q, answers in t.questions if not answers]
     asked += [
-        Asked(question=q.strip(), short=REFUSAL, sentence=REFUSAL, passage=None)
-        for q in rng.sample(trick, min(len(trick), 1 + len(asked) // 10))
+        Asked(question=q, short=REFUSAL, sentence=REFUSAL, passage=None)
+        for q in rng.sample(trick, min(len(trick), 1 + len(asked) // 8))
     ]
-    asked += refusals(
-        [(q.strip(), answers[0]) for t in rest for q, answers in t.questions if answers],
-        joined,
-        1 + len(asked) // 4,
-        rng,
-    )
+    missing = [(q, swap(answers[0])) for t in rest for q, answers in t.questions if answers]
+    asked += refusals(missing, joined, 1 + len(asked) // 4, rng)
     rng.shuffle(asked)
-    return Case(kind="human", passages=tuple(passages), asked=tuple(asked[:14]), style=_style(rng, 0.3))
+    asked = [replace(a, question=_reworded(swap(a.question.strip()), rng)) for a in asked]
+    return Case(kind="human", passages=tuple(passages), asked=tuple(asked[:16]), style=_style(rng, 0.3))
+
+
+def _shortened(text: HumanText, rng: random.Random) -> HumanText:
+    """Some consecutive sentences; the other sentences' questions have no answer then."""
+    parts = sentences(" ".join(text.text.split()))
+    size = rng.randint(1, max(1, len(parts) - 1))
+    start = rng.randrange(len(parts) - size + 1)
+    return replace(text, text=" ".join(parts[start : start + size]))
+
+
+def _title(title: str, rng: random.Random) -> str:
+    """`Site › Page › Heading` now and then without its site, as most collections write it."""
+    _, _, rest = title.partition(" › ")
+    return rest if rest and rng.random() < 0.7 else title
+
+
+def _reworded(question: str, rng: random.Random) -> str:
+    return reword(question, rng, rate=0.3) if rng.random() < 0.4 else question
 
 
 def _human(question: str, answers: Sequence[str], text: HumanText, place: int, rng: random.Random) -> Asked | None:
     answer = min(answers, key=len) if rng.random() < 0.6 else rng.choice(answers)
     holding = [s for s in sentences(" ".join(text.text.split())) if answer in s]
-    return (
-        Asked(question=question.strip(), short=answer.strip(" .,"), sentence=holding[0], passage=place)
-        if holding
-        else None
-    )
+    return Asked(question=question, short=answer.strip(" .,"), sentence=holding[0], passage=place) if holding else None
 
 
 def helpdesk(rng: random.Random, *, held_out: bool = False) -> Case:

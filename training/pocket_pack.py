@@ -15,8 +15,9 @@ import json
 import lzma
 import os
 import random
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -26,12 +27,16 @@ import data_helpdesk
 import data_rows
 import numpy as np
 from data_rows import HumanText, Row, Sources
+from data_swap import is_name
 from data_text import articles
 from data_words import words as words_of
 
 ARRAYS = ("tokens", "doc", "seg", "pos", "weight")
-MIXTURE = {"text": 0.04, "rule": 0.22, "helpdesk": 0.36, "human": 0.26, "point": 0.06, "closed": 0.03, "chores": 0.03}
+MIXTURE = {"text": 0.03, "rule": 0.15, "helpdesk": 0.18, "human": 0.55, "point": 0.04, "closed": 0.03, "chores": 0.02}
 """Share of the tokens by kind of row, for a run that goes on from a model; from scratch, `--plain 0.2` raises that of plain text."""
+QUESTIONS = Path(__file__).with_name("questions.jsonl.xz")
+"""Questions written for this project, in the form of `squad-25`."""
+_NAME = re.compile(r"(?<=[a-z] )[A-Z][a-zà-ÿ]+")
 HUMAN_DEV = 2
 """The last articles of `squad-25` that only the development shard uses."""
 _DECISIVE, _TEXT, _ANSWER, _CONTEXT = 4, 3, 2, 1
@@ -50,18 +55,26 @@ def load_sources(corpus: Path, *, limit: int, evaluation: bool = False, only: st
     files = sorted(p for p in corpus.glob("*.jsonl.xz") if not p.name.startswith("squad") and only in p.name)
     found = tuple(chain.from_iterable(articles(p, evaluation=evaluation, limit=limit) for p in files))
     known = Counter(w for a in found for p in a.paragraphs for s in p for w in words_of(s))
-    grouped: dict[str, list[HumanText]] = {}
     with lzma.open(corpus / "squad-25.jsonl.xz", "rt", encoding="utf-8") as lines:
-        for record in map(json.loads, lines):
-            questions = tuple((q["question"], tuple(q["answers"])) for q in record["questions"])
-            grouped.setdefault(record["title"], []).append(
-                HumanText(title=record["title"], text=record["text"], questions=questions)
-            )
-    groups = [tuple(group) for _, group in sorted(grouped.items())]
-    chosen = groups[-HUMAN_DEV:] if evaluation else groups[:-HUMAN_DEV]
+        human = _grouped(lines)
+    human = human[-HUMAN_DEV:] if evaluation else human[:-HUMAN_DEV]
+    if QUESTIONS.exists() and not evaluation:
+        with lzma.open(QUESTIONS, "rt", encoding="utf-8") as lines:
+            human += _grouped(lines)
+    names = {w for a in found for p in a.paragraphs for s in p for w in _NAME.findall(s) if is_name(w, known)}
     rng = random.Random(20)
     facts = tuple((data_helpdesk.name(rng), data_helpdesk.fact(rng, "it")) for _ in range(1500))
-    return Sources(articles=found, human=tuple(chosen), known=dict(known), facts=facts)
+    return Sources(articles=found, human=tuple(human), known=dict(known), facts=facts, names=tuple(sorted(names)))
+
+
+def _grouped(lines: Iterable[str]) -> list[tuple[HumanText, ...]]:
+    """Records of `{"title", "text", "questions"}` by article, or by site for titles like `Site › Page`."""
+    grouped: dict[str, list[HumanText]] = {}
+    for record in map(json.loads, lines):
+        questions = tuple((q["question"], tuple(q["answers"])) for q in record["questions"])
+        text = HumanText(title=record["title"], text=record["text"], questions=questions)
+        grouped.setdefault(record["title"].split(" › ")[0], []).append(text)
+    return [tuple(group) for _, group in sorted(grouped.items())]
 
 
 def renderer(tokenizer: Any) -> data_rows.Render:
@@ -96,7 +109,11 @@ def make_row(
         case "closed":
             case = data_rows.closed_book(sources, rng)
         case _:
-            made = {"rule": data_rows.ruled, "human": data_rows.human, "helpdesk": lambda _, r: data_rows.helpdesk(r)}
+            made = {
+                "rule": data_rows.ruled,
+                "human": lambda s, r: data_rows.human(s, r, words=length // 2),
+                "helpdesk": lambda _, r: data_rows.helpdesk(r),
+            }
             case = data_rows.thinned(made[kind](sources, rng), rng, refusals=recipe.refusals, first=recipe.first)
     return data_rows.rendered(case, render)
 

@@ -7,6 +7,7 @@ with the same arguments, it goes on from the last checkpoint.
 
     python training/pocket_train.py --data DATA --tokenizer MODEL_DIR --start MODEL_DIR --out RUN --until 02:35     # go on from a model
     python training/pocket_train.py --data DATA --tokenizer MODEL_DIR --size gpu-24m --out RUN --steps 4000 --batch 96  # from scratch
+    torchrun --nproc-per-node 2 training/pocket_train.py ... --threads 1      # one process a core: --batch sequences in each
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import workers
 from pocket_pack import ARRAYS
 from torch import Tensor
 
@@ -235,6 +237,7 @@ def train(args: argparse.Namespace) -> float:
     """Runs to the end of the budget; returns the last training loss (nats per weighted token)."""
     from transformers import AutoTokenizer
 
+    rank, count = workers.join()
     torch.set_num_threads(args.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     args.out.mkdir(parents=True, exist_ok=True)
@@ -244,13 +247,16 @@ def train(args: argparse.Namespace) -> float:
     shards, progress_of = Shards(args.data), budget(args.steps, args.until)
     step, loss, shown, saved = int(at["step"]), float("nan"), (time.time(), at["tokens"]), time.time()
     loader = ThreadPoolExecutor(1)
-    prepare = lambda n: loader.submit(lambda: to_batch(shards.take(n * args.batch, args.batch), args.share, n, device))  # noqa: E731
+    prepare = lambda n: loader.submit(  # noqa: E731
+        lambda: to_batch(shards.take((n * count + rank) * args.batch, args.batch), args.share, n, device)
+    )
     coming = prepare(step)
-    while (progress := progress_of(step, at["begun"])) < 1.0:
+    while (progress := workers.agreed(progress_of(step, at["begun"]))) < 1.0:
         batch, coming = coming.result(), prepare(step + 1)
         losses = losses_of(model, batch)
         mean = (losses * batch.weights).sum() / batch.weights.sum()
         mean.backward()
+        workers.average(model)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for opt, peak in zip(opts, (args.matrix_rate, args.other_rate), strict=True):
             for group in opt.param_groups:
@@ -258,7 +264,9 @@ def train(args: argparse.Namespace) -> float:
             opt.step()
             opt.zero_grad(set_to_none=True)
         step += 1
-        at |= {"step": step, "tokens": at["tokens"] + batch.tokens.numel()}
+        at |= {"step": step, "tokens": at["tokens"] + batch.tokens.numel() * count}
+        if rank:
+            continue
         if step % args.log_every == 0 or progress_of(step, at["begun"]) >= 1.0:
             loss = mean.item()
             answer = losses[batch.weights >= WEIGHTS[2]].mean().item()
@@ -279,6 +287,8 @@ def train(args: argparse.Namespace) -> float:
             save(args.out, model, tokenizer, opts, at)
             saved = time.time()
     loader.shutdown(cancel_futures=True)
+    if rank:
+        return loss
     save(args.out, model, tokenizer, opts, at)
     return loss
 

@@ -39,7 +39,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """The arrays of one .npz, with the questions of each passage and the spans of each question."""
+    """The arrays of one .npz, with the questions of each passage, the spans of each question and the passages of each group."""
 
     ids: np.ndarray
     row_at: np.ndarray
@@ -47,7 +47,7 @@ class Corpus:
     asked_at: np.ndarray
     of_row: list[list[int]]
     of_question: list[list[tuple[int, int]]]
-    titles: list[tuple[int, ...]]
+    group: list[int]
 
     @staticmethod
     def load(path: Path) -> Corpus:
@@ -59,9 +59,7 @@ class Corpus:
         of_question: list[list[tuple[int, int]]] = [[] for _ in range(questions)]
         for q, s, e in a["spans"].tolist():
             of_question[q].append((s, e))
-        ids, at = a["ids"], a["row_at"]
-        titles = [tuple(ids[at[r] + 1 : at[r] + 1 + ids[at[r]]].tolist()) for r in range(rows)]
-        return Corpus(ids, at, a["asked"], a["asked_at"], of_row, of_question, titles)
+        return Corpus(a["ids"], a["row_at"], a["asked"], a["asked_at"], of_row, of_question, a["group"].tolist())
 
 
 @dataclass(slots=True)
@@ -145,16 +143,16 @@ def blocks(corpus: Corpus, rng: random.Random, mode: Mode) -> Iterator[list[Row]
     """Rows that belong into one batch together: one pass over the corpus."""
     order = list(range(len(corpus.of_row)))
     rng.shuffle(order)
-    by_title: dict[tuple[int, ...], list[int]] = {}
-    for r, title in enumerate(corpus.titles):
-        by_title.setdefault(title, []).append(r)
+    by_group: dict[int, list[int]] = {}
+    for r, group in enumerate(corpus.group):
+        by_group.setdefault(group, []).append(r)
     for r in order:
         own = [(q, True) for q in corpus.of_row[r]]
         rng.shuffle(own)
         if mode == "rules":
             yield [Row(r, own)]
             continue
-        others = [o for o in by_title[corpus.titles[r]] if o != r]
+        others = [o for o in by_group[corpus.group[r]] if o != r] or [o for o in rng.sample(order, 2) if o != r]
         other = rng.choice(others)
         if mode == "packed":
             foreign = [(q, True) for q in corpus.of_row[other]]

@@ -26,6 +26,7 @@ import reader_rules as rules
 from ragraft.models import span
 from ragraft.models.packaged import minilm_folder
 
+QUESTIONS = Path(__file__).with_name("questions.jsonl.xz")
 DEV_SHARE = 0.10
 SEED = 17
 
@@ -40,6 +41,8 @@ class Asked:
 
 @dataclass(slots=True)
 class Packed:
+    """`title` is an article's name, or `Site › Page › Heading`; texts of one article or site are each other's wrong passages."""
+
     title: str
     text: str
     asked: list[Asked]
@@ -160,13 +163,13 @@ def answered(a: Asked, source: str, other: str) -> bool:
 
 
 def human(path: Path, rng: Random) -> tuple[list[Packed], list[Packed]]:
-    """(train, dev) of squad-25; dev is a tenth of the articles, whole."""
-    rows = list(articles(path))
+    """(train, dev) of squad-25; dev is a tenth of the articles, whole. The questions written for this project are all for training."""
+    rows, written = list(articles(path)), list(articles(QUESTIONS))
     titles = sorted({r["title"] for r in rows})
     rng.shuffle(titles)
     held = set(titles[: max(2, round(len(titles) * DEV_SHARE))])
     parts: tuple[list[Packed], list[Packed]] = ([], [])
-    for r in rows:
+    for r in rows + written:
         asked = [Asked(q["question"].strip(), occurrences(r["text"], q["answers"])) for q in r["questions"]]
         kept = [a for a, q in zip(asked, r["questions"], strict=True) if a.spans or not q["answers"]]
         parts[r["title"] in held].append(Packed(r["title"].replace("_", " "), r["text"], kept))
@@ -214,7 +217,8 @@ def near_ids(near: dict[str, list[str]]) -> dict[int, list[int]]:
 
 
 def pack(rows: Sequence[Packed], path: Path) -> None:
-    """Token ids and spans, flat: `ids`, `part` (1… question, 254 title, 255 text), `row_at`, `spans` (row, question, start, end)."""
+    """Token ids and spans, flat: `ids`, `part` (1… question, 254 title, 255 text), `row_at`, `group` (number of the row's article or
+    site), `spans` (row, question, start, end)."""
     tokenizer = span.load_tokenizer()
     texts = tokenizer.encode_batch([r.text for r in rows], add_special_tokens=False)
     titles = tokenizer.encode_batch([r.title + " :" for r in rows], add_special_tokens=False)
@@ -236,8 +240,10 @@ def pack(rows: Sequence[Packed], path: Path) -> None:
             asked_row.append(n)
             asked_ids.append(np.array(e.ids[: span.QUESTION_TOKENS], dtype=np.uint16))
             asked_at.append(asked_at[-1] + len(asked_ids[-1]))
+    groups: dict[str, int] = {}
     np.savez(
         path,
+        group=np.array([groups.setdefault(r.title.split(" › ")[0], len(groups)) for r in rows], dtype=np.int32),
         ids=np.concatenate(ids),
         row_at=np.array(row_at),
         asked=np.concatenate(asked_ids),

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import time
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.distributed as dist
+import workers
 from reader_batch import Batch, Corpus, batches
 
 from ragraft.models import span
@@ -110,27 +109,7 @@ def optimizer(model: Model, rate: float) -> torch.optim.Optimizer:
     return made
 
 
-def agreed(done: float) -> float:
-    """The first process's share of the budget, so that all change phase in the same step."""
-    if not dist.is_initialized():
-        return done
-    value = torch.tensor([done], dtype=torch.float64)
-    dist.broadcast(value, 0)
-    return float(value)
-
-
-def average(model: Model) -> None:
-    """The mean of the gradients over the processes."""
-    grads = [p.grad for p in model.parameters() if p.grad is not None]
-    flat = torch.cat([g.flatten() for g in grads])
-    dist.all_reduce(flat)
-    for g, mean in zip(grads, (flat / dist.get_world_size()).split([g.numel() for g in grads]), strict=True):
-        g.copy_(mean.view_as(g))
-
-
 def save(path: Path, model: Model, opt: torch.optim.Optimizer, progress: Progress) -> None:
-    if dist.is_initialized() and dist.get_rank() != 0:
-        return
     torch.save(
         {
             "model": model.state_dict(),
@@ -168,10 +147,8 @@ def main() -> None:
     parser.add_argument("--no-compile", action="store_true")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    world = int(os.environ.get("WORLD_SIZE", "1"))
-    torch.set_num_threads(2 if world == 1 else 1)
-    if world > 1:
-        dist.init_process_group("gloo")
+    rank, count = workers.join()
+    torch.set_num_threads(2 if count == 1 else 1)
     torch.manual_seed(args.seed)
     model = Model(not args.no_compile)
     opt, progress, last = optimizer(model, args.rate), Progress(), args.out / "last.pt"
@@ -181,11 +158,12 @@ def main() -> None:
         opt.load_state_dict(state["optimizer"])
         progress = Progress(state["step"], state["seconds"])
         print(f"resumed at step {progress.step}, {progress.seconds:.0f} s", flush=True)
-    train(model, opt, progress, args, last)
+    train(model, opt, progress, args, last, rank)
 
 
-def train(model: Model, opt: torch.optim.Optimizer, progress: Progress, args: argparse.Namespace, last: Path) -> None:
-    rank = dist.get_rank() if dist.is_initialized() else 0
+def train(
+    model: Model, opt: torch.optim.Optimizer, progress: Progress, args: argparse.Namespace, last: Path, rank: int
+) -> None:
     rng = random.Random(args.seed + progress.step + 1000 * rank)
     near = {int(k): v for k, v in json.loads((args.data / "near_ids.json").read_text()).items()}
     sources = Sources(Corpus.load(args.data / "rules.npz"), Corpus.load(args.data / "human.npz"), near)
@@ -193,20 +171,19 @@ def train(model: Model, opt: torch.optim.Optimizer, progress: Progress, args: ar
     while True:
         override = args.out / "minutes"
         budget = 60 * (float(override.read_text()) if override.exists() else args.minutes)
-        done = agreed(progress.seconds / budget)
+        done = workers.agreed(progress.seconds / budget)
         if done >= 1:
             break
         if sum(done >= p for p in PHASES) != phase:
             phase = sum(done >= p for p in PHASES)
             source = stream(sources, phase, args.human, rng)
             print(f"phase {phase}", flush=True)
-            if progress.step:
+            if progress.step and not rank:
                 save(args.out / f"before-phase{phase}.pt", model, opt, progress)
         began, b = time.process_time(), next(source)
         value = loss(model, b, shared=phase > 0)
         value.backward()
-        if dist.is_initialized():
-            average(model)
+        workers.average(model)
         torch.nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], CLIP)
         for g in opt.param_groups:
             g["lr"] = g["peak"] * progress.rate(done)
@@ -225,9 +202,11 @@ def train(model: Model, opt: torch.optim.Optimizer, progress: Progress, args: ar
             )
             tokens, seen, run, since = 0, 0, [], time.time()
         if progress.seconds - saved > 180:
-            save(last, model, opt, progress)
+            if not rank:
+                save(last, model, opt, progress)
             saved = progress.seconds
-    save(last, model, opt, progress)
+    if not rank:
+        save(last, model, opt, progress)
 
 
 if __name__ == "__main__":

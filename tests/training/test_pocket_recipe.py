@@ -10,6 +10,7 @@ from typing import Any
 import data_helpdesk
 import data_questions
 import data_rows
+import data_swap
 import data_words
 import pocket_pack
 import pocket_train
@@ -41,9 +42,11 @@ def sources() -> data_rows.Sources:
     known = Counter(w for s in TEXT for w in data_words.words(s)) + Counter({"need": 5, "hire": 5, "cross": 3})
     articles = tuple(Article(title=f"Orla Tarn {n}", paragraphs=(TEXT[:2], TEXT[2:])) for n in range(6))
     asked = (("Who hired Orla Tarn?", ("Dunmore Works",)), ("When did she retire?", ()))
-    group = tuple(data_rows.HumanText(title="Orla Tarn", text=" ".join(TEXT), questions=asked) for _ in range(3))
+    group = tuple(data_rows.HumanText(title=f"Tarn › {n}", text=" ".join(TEXT[n:]), questions=asked) for n in range(3))
     facts = tuple((data_helpdesk.name(random.Random(n)), data_helpdesk.fact(random.Random(n), "it")) for n in range(20))
-    return data_rows.Sources(articles=articles, human=(group,), known=dict(known), facts=facts)
+    return data_rows.Sources(
+        articles=articles, human=(group,), known=dict(known), facts=facts, names=("Velmar", "Quist")
+    )
 
 
 def test_sentences_keep_initials_and_abbreviations_together() -> None:
@@ -94,6 +97,43 @@ def test_the_answer_of_every_kind_stands_in_its_statement() -> None:
         for fact in (f for p in data_helpdesk.product_pages(random.Random(seed), 3)[1] for f in p.facts):
             bare = fact.statement.replace("**", "").lower()
             assert fact.short.lower() in bare or fact.kind == "payment", fact
+
+
+def test_exchanged_names_and_numbers_are_the_same_everywhere() -> None:
+    known = {"the": 900, "crossed": 40, "bridge": 80}
+    swap = data_swap.swapper(known, ("Velmar", "Quist"), random.Random(4), keep=0.0)
+    text = "The Bridge of Kilbeg was crossed by 1,250 people of NATO in May 1952 and not in 1946."
+    first = swap(text)
+    assert first.startswith("The Bridge of ")
+    assert not any(old in first for old in ("Kilbeg", "1,250", "NATO", "May 1952", "1946"))
+    assert swap(text) == first
+    assert swap("kilbeg") == swap("Kilbeg").lower()
+    years = [int(y) for y in first.replace(".", "").split() if y.isdigit() and len(y) == 4]
+    assert years[0] - years[1] == 6
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_human_answers_stand_in_the_passage_they_cite_and_refused_ones_do_not(
+    seed: int, sources: data_rows.Sources
+) -> None:
+    case = data_rows.human(sources, random.Random(seed))
+    for item in case.asked:
+        if item.passage is None:
+            assert item.short == REFUSAL
+        else:
+            assert item.short in item.sentence
+            assert item.sentence in case.passages[item.passage]
+
+
+def test_written_questions_have_their_answers_in_their_texts() -> None:
+    import json
+    import lzma
+
+    with lzma.open(pocket_pack.QUESTIONS, "rt", encoding="utf-8") as lines:
+        records = [json.loads(line) for line in lines]
+    asked = [(q, r["text"]) for r in records for q in r["questions"]]
+    assert len(asked) > 1000
+    assert all(answer in text for q, text in asked for answer in q["answers"])
 
 
 def test_thinning_drops_refusals_and_favours_the_first_passages() -> None:
