@@ -26,8 +26,13 @@ Render = Callable[[Sequence[Message]], str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Branch:
+    """`source` and `label` are the places in the stem of the answer's first character and of the cited passage's number."""
+
     prompt: str
     target: str
+    source: int | None = None
+    label: int | None = None
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +97,30 @@ def rendered(case: Case, render: Render) -> Row | None:
         text = render(messages(case.passages, item.question, style=case.style))
         cut = text.rindex("\n\nQuestion: ") if case.passages else text.rindex("Question: ")
         stem = text[:cut]
-        branches.append(Branch(prompt=text[cut:], target=target(item, case.style, passages=bool(case.passages))))
+        source, label = _places(stem, case, item)
+        branches.append(
+            Branch(
+                prompt=text[cut:],
+                target=target(item, case.style, passages=bool(case.passages)),
+                source=source,
+                label=label,
+                refused=item.short == REFUSAL,
+            )
+        )
     return Row(kind=case.kind, stem=stem, branches=tuple(branches)) if branches else None
+
+
+def _places(stem: str, case: Case, item: Asked) -> tuple[int | None, int | None]:
+    """Where the stem holds the answer, in its own sentence if that is found, and the number of its passage."""
+    if item.passage is None:
+        return None, None
+    text = case.passages[item.passage]
+    start = stem.rfind(f"[{item.passage + 1}] {text}")
+    answer = item.sentence if case.style == SENTENCE else item.short
+    sentence = max(text.find(item.sentence), 0)
+    at = max(text.find(answer, sentence), text.find(answer)) if answer else -1
+    opening = start + len(f"[{item.passage + 1}] ")
+    return (opening + at if start >= 0 and at >= 0 else None), (start + 1 if start >= 0 else None)
 
 
 def refusals(candidates: Sequence[tuple[str, str]], shown: str, count: int, rng: random.Random) -> list[Asked]:
@@ -119,16 +146,17 @@ def thinned(case: Case, rng: random.Random, *, refusals: float, first: float) ->
     return replace(case, asked=tuple(a for a in case.asked if keep(a)))
 
 
-def pointing(sources: Sources, rng: random.Random) -> Case:
+def pointing(sources: Sources, rng: random.Random, *, words: int = 260) -> Case:
     """Practice in what every answer needs: which passage holds these words, and what follows them there."""
-    places = _excerpts(sources, rng)
+    places = _excerpts(sources, rng, words)
     passages = [passage(title, " ".join(text)) for title, text in places]
     asked: list[Asked] = []
     for n, (_, text) in enumerate(places):
-        words = " ".join(text).split()
-        for _ in range(2 if len(words) > 12 else 0):
-            at, size = rng.randrange(len(words) - 11), rng.randint(3, 6)
-            said, after = " ".join(words[at : at + size]), " ".join(words[at + size : at + size + rng.randint(2, 5)])
+        said_by = " ".join(text).split()
+        for _ in range(2 if len(said_by) > 12 else 0):
+            at, size = rng.randrange(len(said_by) - 11), rng.randint(3, 6)
+            said = " ".join(said_by[at : at + size])
+            after = " ".join(said_by[at + size : at + size + rng.randint(2, 5)])
             question, answer = (
                 (f"What follows “{said}”?", after.strip(" .,;:"))
                 if rng.random() < 0.5
@@ -152,9 +180,9 @@ def plain(sources: Sources, rng: random.Random, words: int) -> Row:
     )
 
 
-def ruled(sources: Sources, rng: random.Random) -> Case:
-    """Questions made by rule over one to six excerpts, two thirds of them from the same article."""
-    places = _excerpts(sources, rng)
+def ruled(sources: Sources, rng: random.Random, *, words: int = 260) -> Case:
+    """Questions made by rule over one to six excerpts of together about `words` words, two thirds of them from the same article."""
+    places = _excerpts(sources, rng, words)
     per = [[q for s in text for q in make(title, s, sources.known, rng)] for title, text in places]
     hidden = _drop(per, rng)
     shown = [place for i, place in enumerate(places) if i != hidden]
@@ -168,10 +196,12 @@ def ruled(sources: Sources, rng: random.Random) -> Case:
     return Case(kind="rule", passages=tuple(passages), asked=tuple(asked), style=_style(rng, 0.4))
 
 
-def _excerpts(sources: Sources, rng: random.Random) -> list[tuple[str, tuple[str, ...]]]:
+def _excerpts(sources: Sources, rng: random.Random, words: int) -> list[tuple[str, tuple[str, ...]]]:
     article = rng.choice(sources.articles)
     count = rng.choice((1, 2, 2, 3, 3, 3, 4, 4, 5, 6))
     size = rng.choice((25, 40, 60, 90)) if count > 2 else rng.choice((40, 60, 90, 120))
+    size = min(size, words)
+    count = min(count, words // size)
     own = rng.sample(article.paragraphs, min(len(article.paragraphs), max(1, count * 2 // 3), 5))
     places = [(article.title, excerpt(p, size, rng)) for p in own]
     while len(places) < count + 1:
@@ -264,12 +294,14 @@ def _human(question: str, answers: Sequence[str], text: HumanText, place: int, r
     return Asked(question=question, short=answer.strip(" .,"), sentence=holding[0], passage=place) if holding else None
 
 
-def helpdesk(rng: random.Random, *, held_out: bool = False) -> Case:
-    """Invented pages; the questions of a page left out are refused unless their fact stands elsewhere.
+def helpdesk(rng: random.Random, *, held_out: bool = False, words: int = 400) -> Case:
+    """Invented pages of together about `words` words; the questions of a page left out are refused unless their fact stands elsewhere.
 
     `held_out`: with the kinds of facts that training never sees."""
     product, pages = data_helpdesk.product_pages(rng, rng.choice((2, 3, 3, 4, 4, 5, 6)), held_out=held_out)
-    hidden, shown = pages[0], list(pages[1:])
+    hidden, *shown = pages
+    while len(shown) > 1 and sum(p.text.count(" ") for p in shown) > words:
+        shown.pop()
     head = product if rng.random() < 0.3 else ""
     passages = [passage(f"{head} › {p.title}" if head else p.title, p.text, p.heading) for p in shown]
     asked: list[Asked] = []

@@ -1,8 +1,9 @@
 """Packed training data. In: the corpus folder, a tokenizer, a seed. Out: `shard-NNNN.npz` files in the folder given by --out.
 
 A shard holds arrays of shape (sequences, length): `tokens` (uint16), `doc` (row number within the sequence, 0 for padding),
-`seg` (0: stem, n: branch n), `pos` (rotary position) and `weight` (0: no loss, 1: context, 2: answer, 3: plain text, 4: the tokens
-of an answer that decide it, its first one and the number that it cites).
+`seg` (0: stem, n: branch n), `pos` (rotary position), `weight` (0: no loss, 1: context, 2: answer, 3: plain text, 4: the tokens
+of an answer that decide it, its first one and the number that it cites) and `goal` (at the token before one that decides: 1 + the place of
+what it copies, 1 + that of the row's first token for a refusal; 0: nothing to point at).
 Shards depend only on (seed, number, corpus, tokenizer), so any of them can be made again, on any machine, in any order.
 
     python training/pocket_pack.py --corpus CORPUS --tokenizer MODEL_DIR --out DATA --shards 8
@@ -16,6 +17,7 @@ import lzma
 import os
 import random
 import re
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -31,8 +33,8 @@ from data_swap import is_name
 from data_text import articles
 from data_words import words as words_of
 
-ARRAYS = ("tokens", "doc", "seg", "pos", "weight")
-MIXTURE = {"text": 0.03, "rule": 0.15, "helpdesk": 0.18, "human": 0.55, "point": 0.04, "closed": 0.03, "chores": 0.02}
+ARRAYS = ("tokens", "doc", "seg", "pos", "weight", "goal")
+MIXTURE = {"text": 0.08, "rule": 0.13, "helpdesk": 0.15, "human": 0.55, "point": 0.04, "closed": 0.03, "chores": 0.02}
 """Share of the tokens by kind of row, for a run that goes on from a model; from scratch, `--plain 0.2` raises that of plain text."""
 QUESTIONS = Path(__file__).with_name("questions.jsonl.xz")
 """Questions written for this project, in the form of `squad-25`."""
@@ -48,6 +50,7 @@ class Encoded:
     seg: list[int]
     pos: list[int]
     weight: list[int]
+    goal: list[int]
 
 
 def load_sources(corpus: Path, *, limit: int, evaluation: bool = False, only: str = "") -> Sources:
@@ -89,9 +92,10 @@ def renderer(tokenizer: Any) -> data_rows.Render:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """Shares of the tokens by kind, and the two chances of `data_rows.thinned`."""
+    """Shares of the tokens by kind, words of all passages of a row, and the two chances of `data_rows.thinned`."""
 
     kinds: dict[str, float]
+    words: int = 260
     refusals: float = 1.0
     first: float = 0.6
 
@@ -105,17 +109,22 @@ def make_row(
         case "chores":
             return data_rows.chores(render, rng)
         case "point":
-            case = data_rows.pointing(sources, rng)
+            case = data_rows.pointing(sources, rng, words=recipe.words)
         case "closed":
             case = data_rows.closed_book(sources, rng)
         case _:
-            made = {
-                "rule": data_rows.ruled,
-                "human": lambda s, r: data_rows.human(s, r, words=length // 2),
-                "helpdesk": lambda _, r: data_rows.helpdesk(r),
-            }
-            case = data_rows.thinned(made[kind](sources, rng), rng, refusals=recipe.refusals, first=recipe.first)
+            tried = [_case(kind, sources, rng, recipe) for _ in range(3 if kind == "rule" else 1)]
+            case = max(tried, key=lambda c: (len(c.asked) + 1) / (sum(map(len, c.passages)) + 200))
     return data_rows.rendered(case, render)
+
+
+def _case(kind: str, sources: Sources, rng: random.Random, recipe: Recipe) -> data_rows.Case:
+    made = {
+        "rule": lambda: data_rows.ruled(sources, rng, words=recipe.words),
+        "human": lambda: data_rows.human(sources, rng, words=recipe.words),
+        "helpdesk": lambda: data_rows.helpdesk(rng, words=recipe.words),
+    }
+    return data_rows.thinned(made[kind](), rng, refusals=recipe.refusals, first=recipe.first)
 
 
 def encode(row: Row, tokenizer: Any, length: int, rng: random.Random) -> Encoded | None:
@@ -124,15 +133,17 @@ def encode(row: Row, tokenizer: Any, length: int, rng: random.Random) -> Encoded
     In a third of the rows the positions jump once inside the stem, so that distances up to 2,048 are seen in short sequences.
     """
     texts = [row.stem, *(b.prompt for b in row.branches), *(b.target for b in row.branches)]
-    stem, *ids = tokenizer(texts, add_special_tokens=False).input_ids
+    encoded = tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True)
+    stem, *ids = encoded.input_ids
+    ends = [end for _, end in encoded.offset_mapping[0]]
     pos = list(range(len(stem)))
     if len(stem) > 40 and rng.random() < 0.33:
         at, jump = rng.randrange(20, len(stem)), rng.randrange(1, 2000 - length)
         pos = [p + jump if p >= at else p for p in pos]
     start = pos[-1] + 1 if pos else 0
-    out = Encoded(tokens=list(stem), seg=[0] * len(stem), pos=pos, weight=[_CONTEXT] * len(stem))
-    pairs = zip(ids[: len(row.branches)], ids[len(row.branches) :], strict=True)
-    for number, (prompt, answer) in enumerate(pairs, start=1):
+    out = Encoded(tokens=list(stem), seg=[0] * len(stem), pos=pos, weight=[_CONTEXT] * len(stem), goal=[0] * len(stem))
+    pairs = zip(row.branches, ids[: len(row.branches)], ids[len(row.branches) :], strict=True)
+    for number, (branch, prompt, answer) in enumerate(pairs, start=1):
         target = [*answer, tokenizer.eos_token_id]
         if row.kind == "text":
             target = target[: length - 1 - len(prompt)]
@@ -142,7 +153,9 @@ def encode(row: Row, tokenizer: Any, length: int, rng: random.Random) -> Encoded
         out.tokens.extend(prompt + target)
         out.seg.extend([number] * size)
         out.pos.extend(range(start, start + size))
-        out.weight.extend([_CONTEXT] * len(prompt) + _target_weights(row.kind, target, tokenizer))
+        weights = _target_weights(row.kind, target, tokenizer)
+        out.weight.extend([_CONTEXT] * len(prompt) + weights)
+        out.goal.extend([0] * (len(prompt) - 1) + _goals(branch, weights, ends) + [0])
     return out if len(out.tokens) > len(stem) else None
 
 
@@ -154,6 +167,17 @@ def _target_weights(kind: str, target: list[int], tokenizer: Any) -> list[int]:
         _DECISIVE if n == 0 or (texts[n - 1].endswith("[") and text.isdigit()) else _ANSWER
         for n, text in enumerate(texts)
     ]
+
+
+def _goals(branch: data_rows.Branch, weights: list[int], ends: list[int]) -> list[int]:
+    """For the token before each one of the answer: 1 + the stem's token to point at, where one decides; 0 elsewhere."""
+    first = 1 if branch.refused else _token_at(branch.source, ends)
+    label = _token_at(branch.label, ends)
+    return [0 if w != _DECISIVE else first if n == 0 else label for n, w in enumerate(weights)]
+
+
+def _token_at(place: int | None, ends: list[int]) -> int:
+    return 0 if place is None else 1 + bisect_right(ends, place)
 
 
 def encoded_rows(
@@ -174,7 +198,8 @@ def encoded_rows(
 def pack(rows: Iterator[Encoded], sequences: int, length: int, *, lookahead: int = 24) -> dict[str, np.ndarray]:
     """Fill each sequence greedily with the largest waiting row that fits; the rest is padding."""
     arrays = {
-        name: np.zeros((sequences, length), np.uint16 if name in ("tokens", "pos") else np.uint8) for name in ARRAYS
+        name: np.zeros((sequences, length), np.uint16 if name in ("tokens", "pos", "goal") else np.uint8)
+        for name in ARRAYS
     }
     waiting = [next(rows) for _ in range(lookahead)]
     for index in range(sequences):
@@ -189,6 +214,7 @@ def pack(rows: Iterator[Encoded], sequences: int, length: int, *, lookahead: int
             span, doc = slice(used, used + len(row.tokens)), doc + 1
             for name in ("tokens", "seg", "pos", "weight"):
                 arrays[name][index, span] = getattr(row, name)
+            arrays["goal"][index, span] = [g + used if g else 0 for g in row.goal]
             arrays["doc"][index, span] = doc
             used += len(row.tokens)
     return arrays
@@ -213,6 +239,7 @@ def main() -> None:
     parser.add_argument("--stride", type=int, default=1, help="step between shard numbers, for several processes")
     parser.add_argument("--sequences", type=int, default=1024)
     parser.add_argument("--length", type=int, default=768)
+    parser.add_argument("--words", type=int, default=0, help="of all passages of a row; half of --length if not given")
     parser.add_argument("--articles", type=int, default=12000, help="articles read from each file")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--refusals", type=float, default=1.0, help="share of the refused questions that is kept")
@@ -224,7 +251,7 @@ def main() -> None:
     mixture = {kind: part * (1 - args.plain) / (1 - MIXTURE["text"]) for kind, part in MIXTURE.items()} | {
         "text": args.plain
     }
-    recipe = Recipe(kinds=mixture, refusals=args.refusals, first=args.ranked)
+    recipe = Recipe(kinds=mixture, words=args.words or args.length // 2, refusals=args.refusals, first=args.ranked)
     tokenizer = AutoTokenizer.from_pretrained(args.tokenizer)
     args.out.mkdir(parents=True, exist_ok=True)
     if not (args.out / "dev.npz").exists():

@@ -1,5 +1,5 @@
 """Trains `pocket`. In: packed shards and a start (a model directory, or a named size from scratch). Out, under --out: `checkpoint/`
-(model, optimizer state, progress), `model/` (bf16, ready to load) and `log.jsonl` (loss, tokens per second, development loss by step).
+(model, optimizer state, progress), `model/` (bf16, ready to load) and `log.jsonl` (loss, tokens per second, development figures by step).
 
 Muon moves the matrices, AdamW the rest; the rate rises linearly over the first 3 %, stays, and falls linearly to zero over the last
 `--decay` share of the budget, which is a number of steps (--steps) or a time of day (--until HH:MM, UTC). Killed and started again
@@ -38,10 +38,15 @@ SIZES: dict[str, dict[str, int]] = {
 WEIGHTS = (0.0, 0.3, 2.0, 1.0, 6.0)
 """Loss weight by the shards' `weight` code: none, context, answer, plain text, what decides an answer."""
 
+POINTERS = 1 / 16
+"""Share of the places, at most, whose attention is guided."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """(B, T) token ids and positions, (B, 1, T, T) additive mask, and the K flat places whose next token is predicted."""
+    """(B, T) token ids and positions, (B, 1, T, T) additive mask, and the K flat places whose next token is predicted; `branches`
+        numbers the branch that each place belongs to. `askers` are P flat places that should look at the place `goals` of their sequence, -1
+    where there is none."""
 
     tokens: Tensor
     positions: Tensor
@@ -49,6 +54,9 @@ class Batch:
     places: Tensor
     targets: Tensor
     weights: Tensor
+    branches: Tensor
+    askers: Tensor
+    goals: Tensor
 
 
 class Shards:
@@ -84,7 +92,7 @@ class Shards:
 
 def to_batch(arrays: dict[str, np.ndarray], share: float, seed: int, device: torch.device) -> Batch:
     """All answer places and a random part of the others, so that the output layer runs on `share` of the tokens (fixed shape)."""
-    tokens, doc, seg, pos, code = (torch.from_numpy(arrays[n].astype(np.int64)) for n in ARRAYS)
+    tokens, doc, seg, pos, code, goal = (torch.from_numpy(arrays[n].astype(np.int64)) for n in ARRAYS)
     length = tokens.shape[1]
     weights = torch.tensor(WEIGHTS)[code[:, 1:]]
     inside = (doc[:, 1:] == doc[:, :-1]) & ((seg[:, 1:] == seg[:, :-1]) | ((seg[:, :-1] == 0) & (seg[:, 1:] == 1)))
@@ -94,6 +102,8 @@ def to_batch(arrays: dict[str, np.ndarray], share: float, seed: int, device: tor
     )
     places = rank.topk(int(share * weights.numel())).indices.sort().values
     targets = torch.nn.functional.pad(tokens[:, 1:], (0, 1)).flatten()[places]
+    branches = torch.nn.functional.pad((doc * 256 + seg)[:, 1:] + 65536 * torch.arange(len(doc))[:, None], (0, 1))
+    askers = goal.flatten().sign().topk(max(1, int(POINTERS * goal.numel()))).indices
     doc, seg, tokens, pos = doc.to(device), seg.to(device), tokens.to(device), pos.to(device)
     seen = (doc[:, :, None] == doc[:, None, :]) & ((seg[:, None, :] == 0) | (seg[:, :, None] == seg[:, None, :]))
     seen &= torch.ones(length, length, dtype=torch.bool, device=device).tril()
@@ -105,17 +115,59 @@ def to_batch(arrays: dict[str, np.ndarray], share: float, seed: int, device: tor
         places=places.to(device),
         targets=targets.to(device),
         weights=weights[places].to(device),
+        branches=branches.flatten()[places].to(device),
+        askers=askers.to(device),
+        goals=(goal.flatten()[askers] - 1).to(device),
     )
 
 
-def token_losses(model: Any, batch: Batch) -> Tensor:
-    """(K,) cross entropy of each predicted place, in nats, under bf16 autocast."""
+def states(model: Any, batch: Batch) -> list[Tensor]:
+    """What goes into each layer, and what comes out of the last, normed: layers + 1 tensors (B, T, width)."""
+    inner = model.model
+    hidden = inner.embed_tokens(batch.tokens)
+    turn, found = inner.rotary_emb(hidden, batch.positions), []
+    for layer in inner.layers:
+        found.append(hidden)
+        hidden = layer(hidden, attention_mask=batch.mask, position_embeddings=turn, use_cache=False)
+    return [*found, inner.norm(hidden)]
+
+
+def logits(model: Any, batch: Batch, hidden: Tensor) -> Tensor:
+    """(K, vocabulary) of each predicted place."""
+    return model.lm_head(hidden.flatten(0, 1)[batch.places]).float()
+
+
+def missed(model: Any, batch: Batch, hidden: Tensor, number: int) -> Tensor:
+    """(P,) cross entropy, in nats, of where the first head of a layer looks against where the answer stands: guided attention.
+
+    After Chen et al. 2016 (guided alignment) and Mi et al. 2016 (supervised attentions). 0 where there is no goal.
+    """
+    from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
+
+    layer, inner = model.model.layers[number], model.model
+    width, normed = model.config.head_dim, layer.input_layernorm(hidden)
+    query, key = (
+        torch.nn.functional.linear(normed, part.weight[:width])[:, None]
+        for part in (layer.self_attn.q_proj, layer.self_attn.k_proj)
+    )
+    query, key = apply_rotary_pos_emb(query, key, *inner.rotary_emb(hidden, batch.positions))
+    scores = (query @ key.transpose(2, 3) * width**-0.5 + batch.mask)[:, 0].flatten(0, 1)[batch.askers]
+    return torch.nn.functional.cross_entropy(scores.float(), batch.goals, reduction="none", ignore_index=-1)
+
+
+def token_losses(model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
+    """(K,) cross entropy of each predicted place and (P,) of where the guided heads look, summed over them, in nats; bf16 autocast."""
     with torch.autocast(batch.tokens.device.type, torch.bfloat16):
-        hidden = model.model(
-            input_ids=batch.tokens, position_ids=batch.positions, attention_mask=batch.mask, use_cache=False
-        ).last_hidden_state
-        logits = model.lm_head(hidden.flatten(0, 1)[batch.places])
-    return torch.nn.functional.cross_entropy(logits.float(), batch.targets, reduction="none")
+        hidden = states(model, batch)
+        losses = torch.nn.functional.cross_entropy(logits(model, batch, hidden[-1]), batch.targets, reduction="none")
+        guided = guided_layers(model)
+        return losses, sum((missed(model, batch, hidden[n], n) for n in guided), torch.zeros(())) / len(guided)
+
+
+def guided_layers(model: Any) -> tuple[int, int]:
+    """The last layers but one and two: what they find can still be used."""
+    count = model.config.num_hidden_layers
+    return max(0, count - 3), max(0, count - 2)
 
 
 def new_model(size: str, tokenizer: Any, seed: int) -> Any:
@@ -165,21 +217,45 @@ def budget(steps: int, until: str) -> Callable[[int, float], float]:
 
 
 @torch.no_grad()
-def development_loss(
-    model: Any, path: Path, share: float, device: torch.device, batch: int
-) -> tuple[float, float, float]:
-    """Mean nats on the development shard of an answer token, of a token that decides one, of a plain-text token."""
+def development(model: Any, path: Path, share: float, device: torch.device, batch: int) -> dict[str, float]:
+    """On the development shard: mean nats of an answer token, of a token that decides one, of a plain-text token; the share of answers
+    that greedy decoding would give to the letter, and of the numbers after a `[` that would be right."""
     with np.load(path) as shard:
         arrays = {name: shard[name] for name in ARRAYS}
-    losses: list[Tensor] = []
-    weights: list[Tensor] = []
+    losses: dict[int, list[Tensor]] = {2: [], 3: [], 4: []}
+    exact: list[Tensor] = []
+    cited: list[Tensor] = []
+    found_at: list[Tensor] = []
     for start in range(0, len(arrays["tokens"]), batch):
         part = to_batch({n: a[start : start + batch] for n, a in arrays.items()}, share, 0, device)
-        losses.append(token_losses(model, part))
-        weights.append(part.weights)
-    loss, weight = torch.cat(losses), torch.cat(weights)
-    answer, text, decisive = (loss[weight == WEIGHTS[code]].mean().item() for code in (2, 3, 4))
-    return answer, decisive, text
+        with torch.autocast(device.type, torch.bfloat16):
+            hidden = states(model, part)
+            scores, guided = logits(model, part, hidden[-1]), guided_layers(model)[-1]
+            found_at.append(missed(model, part, hidden[guided], guided)[part.goals >= 0])
+        loss = torch.nn.functional.cross_entropy(scores, part.targets, reduction="none")
+        for code, found in losses.items():
+            found.append(loss[part.weights == WEIGHTS[code]])
+        right, answer = scores.argmax(-1) == part.targets, part.weights >= WEIGHTS[2]
+        numbers, at = part.branches[answer].unique(return_inverse=True)
+        exact.append(torch.ones(len(numbers), device=device).scatter_reduce(0, at, right[answer].float(), "amin"))
+        first = torch.zeros_like(answer).index_fill_(0, _firsts(part.branches, answer), True)
+        cited.append(right[(part.weights == WEIGHTS[4]) & ~first].float())
+    mean = {
+        name: torch.cat(found).mean().item()
+        for name, found in zip(("answer", "text", "decisive"), losses.values(), strict=True)
+    }
+    return {f"dev_{k}": v for k, v in mean.items()} | {
+        "dev_exact": torch.cat(exact).mean().item(),
+        "dev_cited": torch.cat(cited).mean().item(),
+        "dev_pointed": torch.cat(found_at).mean().item(),
+    }
+
+
+def _firsts(branches: Tensor, answer: Tensor) -> Tensor:
+    """Index of the first answer place of each branch; places are in the order of the text."""
+    at = answer.nonzero().flatten()
+    new = torch.cat([torch.ones(1, dtype=torch.bool, device=at.device), branches[at][1:] != branches[at][:-1]])
+    return at[new]
 
 
 def save(
@@ -253,9 +329,10 @@ def train(args: argparse.Namespace) -> float:
     coming = prepare(step)
     while (progress := workers.agreed(progress_of(step, at["begun"]))) < 1.0:
         batch, coming = coming.result(), prepare(step + 1)
-        losses = losses_of(model, batch)
+        losses, off = losses_of(model, batch)
         mean = (losses * batch.weights).sum() / batch.weights.sum()
-        mean.backward()
+        pointed = off.sum() / (batch.goals >= 0).sum().clamp(min=1)
+        (mean + args.guide * pointed).backward()
         workers.average(model)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for opt, peak in zip(opts, (args.matrix_rate, args.other_rate), strict=True):
@@ -277,13 +354,14 @@ def train(args: argparse.Namespace) -> float:
                 progress=progress,
                 loss=loss,
                 answer=answer,
+                pointed=pointed.item(),
                 tokens=at["tokens"],
                 tokens_per_second=speed,
             )
             shown = (time.time(), at["tokens"])
         if time.time() - saved > args.save_seconds:
-            answer, decisive, text = development_loss(model, args.data / "dev.npz", args.share, device, args.batch)
-            log(args.out, step=step, dev_answer=answer, dev_decisive=decisive, dev_text=text, tokens=at["tokens"])
+            found = development(model, args.data / "dev.npz", args.share, device, args.batch)
+            log(args.out, step=step, tokens=at["tokens"], **found)
             save(args.out, model, tokenizer, opts, at)
             saved = time.time()
     loader.shutdown(cancel_futures=True)
@@ -315,6 +393,9 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--matrix-rate", type=float, default=0.01)
     parser.add_argument("--other-rate", type=float, default=1.5e-3)
     parser.add_argument("--decay", type=float, default=0.5)
+    parser.add_argument(
+        "--guide", type=float, default=0.5, help="weight of guided attention; 0 leaves the heads to themselves"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--log-every", type=int, default=10)

@@ -214,6 +214,52 @@ def test_a_branch_reads_exactly_what_prompting_renders(sources: data_rows.Source
         assert stem + branch == [*tokenizer(whole, add_special_tokens=False).input_ids, tokenizer.eos_token_id]
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_the_token_that_decides_points_at_what_it_copies(seed: int, sources: data_rows.Sources, tokenizer: Any) -> None:
+    case = data_rows.human(sources, random.Random(seed))
+    row = data_rows.rendered(case, pocket_pack.renderer(tokenizer))
+    if row is None:
+        return
+    encoded = pocket_pack.encode(row, tokenizer, 2000, random.Random(0))
+    assert encoded is not None
+    for place, goal in enumerate(encoded.goal):
+        if not goal:
+            continue
+        copied, source = encoded.tokens[place + 1], encoded.tokens[goal - 1]
+        said, held = tokenizer.decode([copied]).strip(), tokenizer.decode([source]).strip(" *“")
+        assert encoded.weight[place + 1] == 4
+        assert goal == 1 if said == "The" and held != "The" else held.startswith(said) or said.startswith(held)
+
+
+def test_guided_attention_is_least_where_the_head_looks_at_its_goal(packed: Path, tokenizer: Any) -> None:
+    import torch
+
+    model = pocket_train.new_model("test", tokenizer, 0)
+    arrays = pocket_train.Shards(packed).take(0, 2)
+    batch = pocket_train.to_batch(arrays, 1.0, 0, torch.device("cpu"))
+    assert (batch.goals >= 0).sum() > 0
+    assert (batch.goals < arrays["tokens"].shape[1]).all()
+    opt = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    values: list[float] = []
+    for _ in range(30):
+        off = pocket_train.token_losses(model, batch)[1].sum()
+        opt.zero_grad()
+        off.backward()
+        opt.step()
+        values.append(off.item())
+    assert values[-1] < 0.5 * values[0]
+
+
+def test_development_figures_are_shares_and_nats(packed: Path, tokenizer: Any) -> None:
+    import torch
+
+    model = pocket_train.new_model("test", tokenizer, 0)
+    found = pocket_train.development(model, packed / "dev.npz", 1.0, torch.device("cpu"), 3)
+    assert set(found) == {"dev_answer", "dev_text", "dev_decisive", "dev_exact", "dev_cited", "dev_pointed"}
+    assert 8 < found["dev_answer"] < 10
+    assert 0 <= found["dev_exact"] <= 1
+
+
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory: pytest.TempPathFactory, sources: data_rows.Sources, tokenizer: Any) -> Path:
     folder = tmp_path_factory.mktemp("packed")
@@ -248,9 +294,9 @@ def test_branches_do_not_see_each_other(packed: Path, tokenizer: Any) -> None:
     packed_batch, single = (pocket_train.to_batch(a, 1.0, 0, device) for a in (arrays, alone))
     with torch.no_grad():
         inside = torch.from_numpy(np.flatnonzero((doc == 1) & (seg == last)))[:-1]
-        one = pocket_train.token_losses(model, packed_batch)[inside]
+        one = pocket_train.token_losses(model, packed_batch)[0][inside]
         answer = torch.from_numpy(np.flatnonzero(seg[keep] == last) if last else np.arange(len(keep)))[:-1]
-        other = pocket_train.token_losses(model, single)[answer]
+        other = pocket_train.token_losses(model, single)[0][answer]
     assert torch.allclose(one, other, atol=2e-2)
 
 
