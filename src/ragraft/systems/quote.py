@@ -16,10 +16,10 @@ from ragraft.models.span import Pair, Span, SpanReader
 from ragraft.systems.cite import sentences
 from ragraft.types import Passage
 
-READER_WEIGHT = 0.2
+READER_WEIGHT = 0.6
 PASSAGE_WEIGHT = 0.3
 """Weights of the reader's probability and of the passage's fused score beside the sentence's cosine. Chosen on the 382 train and dev
-questions of the demo project (docs/log.md)."""
+questions of the demo project (benchmarks/quote.py, docs/log.md)."""
 NEVER_REFUSE = -1.0
 FALSE_REFUSALS = 0.1
 """A quote that is wrong can be seen to be wrong; an answer withheld cannot. The threshold that parts the two kinds of dev questions best
