@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ragraft.errors import ModelError
 
-POCKET_SHA256 = "cdb56678e84b6fcae0746842c567243ee05a885de5f9b7959aa8d29305ee3fb6"
+POCKET_SHA256 = "00d52b2fe6376378408999e175a874d36966040a753ae6fbb34658ce36d1106e"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """The published sentence-transformers/all-MiniLM-L6-v2 weights."""
 
