@@ -43,7 +43,8 @@ def messages(
         style, passages = f"{_AS_DATA} {style}", [_between_marks(text) for text in passages]
     head = f"{_WITH_PASSAGES if passages else _CLOSED_BOOK} {style}".strip()
     numbered = "\n".join(f"[{n}] {text}" for n, text in enumerate(passages, start=1))
-    body = f"{numbered}\n\nQuestion: {question}" if passages else f"Question: {question}"
+    asked = f"Question: {question}"
+    body = f"{asked}\n\n{numbered}\n\n{asked}" if passages else asked
     return Message(role="system", content=head), Message(role="user", content=body)
 
 

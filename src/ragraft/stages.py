@@ -21,6 +21,7 @@ from ragraft.corpus.split import split
 from ragraft.errors import DataError
 from ragraft.evaluate import run
 from ragraft.evaluate.scorers import Evidence, score
+from ragraft.prompting import messages
 from ragraft.retrieve import history
 from ragraft.sourcing import SqlSource
 from ragraft.systems import classify
@@ -130,7 +131,7 @@ def adapter_key(context: Context, arm: ArmName, parts: Split) -> str:
         return fingerprint(
             "classify", parts.train, parts.dev, config.tuning, config.project.seed, context.embedder_fingerprint
         )
-    seen = (context.knowledge_fingerprint() + _marks(context), context.evaluation_reader) if arm == "raft" else ""
+    seen = (context.knowledge_fingerprint(), context.evaluation_reader) if arm == "raft" else ""
     return fingerprint(
         arm,
         parts.train,
@@ -139,12 +140,14 @@ def adapter_key(context: Context, arm: ArmName, parts: Split) -> str:
         config.project,
         seen,
         config.retrieval.passages,
-        context.generator_fingerprint,
+        *_generation(context),
     )
 
 
-def _marks(context: Context) -> str:
-    return " marked" if context.marks_passages else ""
+def _generation(context: Context) -> tuple[str, str]:
+    """The generator and the format of its prompts, so that another format counts as another input."""
+    formats = (messages((), ""), messages(("",), "", marked=context.marks_passages))
+    return context.generator_fingerprint, fingerprint(formats)
 
 
 def _train(context: Context, arm: ArmName, parts: Split, folder: Path) -> None:
@@ -336,10 +339,8 @@ def _evaluation_key(context: Context, arm: ArmName, parts: Split, adapter: Adapt
         parts.test,
         config.project,
         config.evaluation,
-        (context.knowledge_fingerprint() + _marks(context), context.span_reader_fingerprint)
-        if arm in INDEX_ARMS
-        else "",
-        _quote_key(context, parts) if arm == "quote" else context.generator_fingerprint,
+        (context.knowledge_fingerprint(), context.span_reader_fingerprint) if arm in INDEX_ARMS else "",
+        _quote_key(context, parts) if arm == "quote" else _generation(context),
         adapter.fingerprint if adapter else "",
     )
 
