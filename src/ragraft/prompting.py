@@ -1,7 +1,8 @@
 """(question, passages) -> Prompt: the one renderer for training, evaluation and serving.
 
 The text below is the format that the packaged `pocket` model is trained on; any other model reads the same messages
-through its own chat template. Passages are data: they stand in the user message, numbered, and nothing in them is
+through its own chat template. The question stands before the passages and again after them, so that they are read knowing it (query-aware
+contextualization, Liu et al. 2024, "Lost in the Middle"). Passages are data: they stand in the user message, numbered, and nothing in them is
 treated as an instruction by this code. Models that were not trained on this very format get them marked as data besides.
 """
 
