@@ -37,8 +37,7 @@ def test_the_format_is_the_one_that_pocket_was_trained_on() -> None:
     system, user = prompt.messages
     assert system.role == "system"
     assert system.content == "Use only the passages below. Cite the passage you used. Answer briefly."
-    asked = "Question: What does it cost?"
-    assert user.content == f"{asked}\n\n[1] Plans: It costs €9.\n[2] Plans › Looks: It is blue.\n\n{asked}"
+    assert user.content == "[1] Plans: It costs €9.\n[2] Plans › Looks: It is blue.\n\nQuestion: What does it cost?"
 
 
 def test_without_passages_the_prompt_is_closed_book() -> None:

@@ -26,8 +26,7 @@ Render = Callable[[Sequence[Message]], str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Branch:
-    """`source`, `ending` and `label` are the places in the stem of the answer's first character, of the end of its sentence
-    and of the cited passage's number.
+    """`source` and `label` are the places in the stem of the answer's first character and of the cited passage's number.
 
     `core` is the place in the target of the few words that answer, where the target says more than them; `held` where the stem holds those.
     """
@@ -35,7 +34,6 @@ class Branch:
     prompt: str
     target: str
     source: int | None = None
-    ending: int | None = None
     label: int | None = None
     core: int | None = None
     held: int | None = None
@@ -134,10 +132,8 @@ def _places(stem: str, case: Case, item: Asked) -> dict[str, int | None]:
         return start + len(f"[{item.passage + 1}] ") + at if at >= 0 else None
 
     short, core = held(item.short), answer.find(item.short) if item.short else -1
-    own = held(item.sentence)
     found: dict[str, int | None] = {
         "source": held(answer) or (short if item.said else None),
-        "ending": None if own is None else own + len(item.sentence) - 1,
         "label": start + 1,
     }
     return found | ({"core": core, "held": short} if core > 0 else {})

@@ -3,8 +3,7 @@
 A shard holds arrays of shape (sequences, length): `tokens` (uint16), `doc` (row number within the sequence, 0 for padding),
 `seg` (0: stem, n: branch n), `pos` (rotary position), `weight` (0: no loss, 1: context, 2: answer, 3: plain text, 4: the tokens
 of an answer that decide it: its first one, the first of the words that answer within a sentence, and the number that it cites) and `goal` (at the token before one that decides: 1 + the place of
-what it copies, 1 + that of the row's first token for a refusal; 0: nothing to point at) and `ending` (there too: 1 + the place where
-the answer's sentence ends, or as in `goal`).
+what it copies, 1 + that of the row's first token for a refusal; 0: nothing to point at).
 Shards depend only on (seed, number, corpus, tokenizer), so any of them can be made again, on any machine, in any order.
 
     python training/pocket_pack.py --corpus CORPUS --tokenizer MODEL_DIR --out DATA --shards 8
@@ -21,7 +20,7 @@ import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -34,14 +33,12 @@ from data_swap import is_name
 from data_text import articles
 from data_words import words as words_of
 
-ARRAYS = ("tokens", "doc", "seg", "pos", "weight", "goal", "ending")
+ARRAYS = ("tokens", "doc", "seg", "pos", "weight", "goal")
 MIXTURE = {"text": 0.02, "rule": 0.12, "helpdesk": 0.14, "human": 0.65, "point": 0.03, "closed": 0.02, "chores": 0.02}
 """Share of the tokens by kind of row, for a run that goes on from a model; from scratch, `--plain 0.2` raises that of plain text."""
 QUESTIONS = Path(__file__).with_name("questions.jsonl.xz")
 """Questions written for this project, in the form of `squad-25`."""
 _NAME = re.compile(r"(?<=[a-z] )[A-Z][a-zà-ÿ]+")
-QUESTIONS_A_CASE = 2
-"""Questions asked about one choice of passages: each is a row of its own, with the passages again."""
 HUMAN_DEV = 2
 """The last articles of `squad-25` that only the development shard uses."""
 _DECISIVE, _TEXT, _ANSWER, _CONTEXT = 4, 3, 2, 1
@@ -54,7 +51,6 @@ class Encoded:
     pos: list[int]
     weight: list[int]
     goal: list[int]
-    ending: list[int]
 
 
 def load_sources(corpus: Path, *, limit: int, evaluation: bool = False, only: str = "") -> Sources:
@@ -116,9 +112,9 @@ def make_rows(
         case "closed":
             return data_rows.rendered(data_rows.closed_book(sources, rng), render)
         case _:
-            case = _case(kind, sources, rng, recipe)
-            few = tuple(rng.sample(case.asked, min(QUESTIONS_A_CASE, len(case.asked))))
-            return data_rows.rendered(replace(case, asked=few), render)
+            tried = [_case(kind, sources, rng, recipe) for _ in range(3 if kind == "rule" else 1)]
+            case = max(tried, key=lambda c: (len(c.asked) + 1) / (sum(map(len, c.passages)) + 200))
+            return data_rows.rendered(case, render)
 
 
 def _case(kind: str, sources: Sources, rng: random.Random, recipe: Recipe) -> data_rows.Case:
@@ -145,8 +141,7 @@ def encode(row: Row, tokenizer: Any, length: int, rng: random.Random) -> Encoded
         at, jump = rng.randrange(20, len(stem)), rng.randrange(1, 2000 - length)
         pos = [p + jump if p >= at else p for p in pos]
     start = pos[-1] + 1 if pos else 0
-    none = [0] * len(stem)
-    out = Encoded(tokens=list(stem), seg=[*none], pos=pos, weight=[_CONTEXT] * len(stem), goal=[*none], ending=[*none])
+    out = Encoded(tokens=list(stem), seg=[0] * len(stem), pos=pos, weight=[_CONTEXT] * len(stem), goal=[0] * len(stem))
     count = len(row.branches)
     pairs = zip(row.branches, ids[:count], ids[count:], offsets[count:], strict=True)
     for number, (branch, prompt, answer, answer_ends) in enumerate(pairs, start=1):
@@ -162,8 +157,7 @@ def encode(row: Row, tokenizer: Any, length: int, rng: random.Random) -> Encoded
         core = None if branch.core is None else bisect_right(answer_ends, branch.core)
         weights = _target_weights(row.kind, target, core, tokenizer)
         out.weight.extend([_CONTEXT] * len(prompt) + weights)
-        for goals, places in ((out.goal, (branch.source, branch.held)), (out.ending, (branch.ending, branch.ending))):
-            goals.extend([0] * (len(prompt) - 1) + _goals(branch, places, weights, core, ends) + [0])
+        out.goal.extend([0] * (len(prompt) - 1) + _goals(branch, weights, core, ends) + [0])
     return out if len(out.tokens) > len(stem) else None
 
 
@@ -177,18 +171,9 @@ def _target_weights(kind: str, target: list[int], core: int | None, tokenizer: A
     ]
 
 
-def _goals(
-    branch: data_rows.Branch,
-    copied: tuple[int | None, int | None],
-    weights: list[int],
-    core: int | None,
-    ends: list[int],
-) -> list[int]:
-    """For the token before each one of the answer: 1 + the stem's token to point at, where one decides; 0 elsewhere.
-
-    `copied`: where the stem holds what the first token and what the core of the answer say."""
-    first, inner = (_token_at(place, ends) for place in copied)
-    places = {core: inner} | {0: 1 if branch.refused else first}
+def _goals(branch: data_rows.Branch, weights: list[int], core: int | None, ends: list[int]) -> list[int]:
+    """For the token before each one of the answer: 1 + the stem's token to point at, where one decides; 0 elsewhere."""
+    places = {core: _token_at(branch.held, ends), 0: 1 if branch.refused else _token_at(branch.source, ends)}
     label = _token_at(branch.label, ends)
     return [places.get(n, label) if w == _DECISIVE else 0 for n, w in enumerate(weights)]
 
@@ -214,7 +199,7 @@ def encoded_rows(
 def pack(rows: Iterator[Encoded], sequences: int, length: int, *, lookahead: int = 24) -> dict[str, np.ndarray]:
     """Fill each sequence greedily with the largest waiting row that fits; the rest is padding."""
     arrays = {
-        name: np.zeros((sequences, length), np.uint16 if name in ("tokens", "pos", "goal", "ending") else np.uint8)
+        name: np.zeros((sequences, length), np.uint16 if name in ("tokens", "pos", "goal") else np.uint8)
         for name in ARRAYS
     }
     waiting = [next(rows) for _ in range(lookahead)]
@@ -230,8 +215,7 @@ def pack(rows: Iterator[Encoded], sequences: int, length: int, *, lookahead: int
             span, doc = slice(used, used + len(row.tokens)), doc + 1
             for name in ("tokens", "seg", "pos", "weight"):
                 arrays[name][index, span] = getattr(row, name)
-            for name in ("goal", "ending"):
-                arrays[name][index, span] = [g + used if g else 0 for g in getattr(row, name)]
+            arrays["goal"][index, span] = [g + used if g else 0 for g in row.goal]
             arrays["doc"][index, span] = doc
             used += len(row.tokens)
     return arrays

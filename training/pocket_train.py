@@ -45,8 +45,8 @@ POINTERS = 1 / 16
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """(B, T) token ids and positions, (B, 1, T, T) additive mask, and the K flat places whose next token is predicted; `branches`
-        numbers the branch that each place belongs to. `askers` are P flat places that should look at the places `goals` and `endings` of their
-    sequence, -1 where there is none."""
+    numbers the branch that each place belongs to. `askers` are P flat places that should look at the place `goals` of their sequence, -1
+    where there is none."""
 
     tokens: Tensor
     positions: Tensor
@@ -57,7 +57,6 @@ class Batch:
     branches: Tensor
     askers: Tensor
     goals: Tensor
-    endings: Tensor
 
 
 class Shards:
@@ -93,7 +92,7 @@ class Shards:
 
 def to_batch(arrays: dict[str, np.ndarray], share: float, seed: int, device: torch.device) -> Batch:
     """All answer places and a random part of the others, so that the output layer runs on `share` of the tokens (fixed shape)."""
-    tokens, doc, seg, pos, code, goal, ending = (torch.from_numpy(arrays[n].astype(np.int64)) for n in ARRAYS)
+    tokens, doc, seg, pos, code, goal = (torch.from_numpy(arrays[n].astype(np.int64)) for n in ARRAYS)
     length = tokens.shape[1]
     weights = torch.tensor(WEIGHTS)[code[:, 1:]]
     inside = (doc[:, 1:] == doc[:, :-1]) & ((seg[:, 1:] == seg[:, :-1]) | ((seg[:, :-1] == 0) & (seg[:, 1:] == 1)))
@@ -119,7 +118,6 @@ def to_batch(arrays: dict[str, np.ndarray], share: float, seed: int, device: tor
         branches=branches.flatten()[places].to(device),
         askers=askers.to(device),
         goals=(goal.flatten()[askers] - 1).to(device),
-        endings=(ending.flatten()[askers] - 1).to(device),
     )
 
 
@@ -139,8 +137,8 @@ def logits(model: Any, batch: Batch, hidden: Tensor) -> Tensor:
     return model.lm_head(hidden.flatten(0, 1)[batch.places]).float()
 
 
-def missed(model: Any, batch: Batch, hidden: Tensor, number: int, goals: Tensor) -> Tensor:
-    """(P,) cross entropy, in nats, of where the first head of a layer looks against `goals`: guided attention.
+def missed(model: Any, batch: Batch, hidden: Tensor, number: int) -> Tensor:
+    """(P,) cross entropy, in nats, of where the first head of a layer looks against where the answer stands: guided attention.
 
     After Chen et al. 2016 (guided alignment) and Mi et al. 2016 (supervised attentions). 0 where there is no goal.
     """
@@ -154,7 +152,7 @@ def missed(model: Any, batch: Batch, hidden: Tensor, number: int, goals: Tensor)
     )
     query, key = apply_rotary_pos_emb(query, key, *inner.rotary_emb(hidden, batch.positions))
     scores = (query @ key.transpose(2, 3) * width**-0.5 + batch.mask)[:, 0].flatten(0, 1)[batch.askers]
-    return torch.nn.functional.cross_entropy(scores.float(), goals, reduction="none", ignore_index=-1)
+    return torch.nn.functional.cross_entropy(scores.float(), batch.goals, reduction="none", ignore_index=-1)
 
 
 def token_losses(model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -162,15 +160,14 @@ def token_losses(model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
     with torch.autocast(batch.tokens.device.type, torch.bfloat16):
         hidden = states(model, batch)
         losses = torch.nn.functional.cross_entropy(logits(model, batch, hidden[-1]), batch.targets, reduction="none")
-        return losses, sum(guided(model, batch, hidden), torch.zeros(())) / 3
+        guided = guided_layers(model)
+        return losses, sum((missed(model, batch, hidden[n], n) for n in guided), torch.zeros(())) / len(guided)
 
 
-def guided(model: Any, batch: Batch, hidden: list[Tensor]) -> list[Tensor]:
-    """`missed` of three layers: the last but three looks at the end of the answer's sentence, a token that has read all of it;
-    the last but two and but one at the answer's first token. What they find can still be used."""
+def guided_layers(model: Any) -> tuple[int, int]:
+    """The last layers but one and two: what they find can still be used."""
     count = model.config.num_hidden_layers
-    layers = [(count - 4, batch.endings), (count - 3, batch.goals), (count - 2, batch.goals)]
-    return [missed(model, batch, hidden[max(0, n)], max(0, n), goals) for n, goals in layers]
+    return max(0, count - 3), max(0, count - 2)
 
 
 def new_model(size: str, tokenizer: Any, seed: int) -> Any:
@@ -222,8 +219,8 @@ def budget(steps: int, until: str) -> Callable[[int, float], float]:
 @torch.no_grad()
 def development(model: Any, path: Path, share: float, device: torch.device, batch: int) -> dict[str, float]:
     """On the development shard: mean nats of an answer token, of a token that decides one, of a plain-text token; the share of answers
-    that greedy decoding would give to the letter, and of the numbers after a `[` that would be right; mean nats of where the last
-    guided head looks."""
+    that greedy decoding would give to the letter, and of the numbers after a `[` that would be right; mean nats of
+    where the last guided head looks."""
     with np.load(path) as shard:
         arrays = {name: shard[name] for name in ARRAYS}
     losses: dict[int, list[Tensor]] = {2: [], 3: [], 4: []}
@@ -234,8 +231,8 @@ def development(model: Any, path: Path, share: float, device: torch.device, batc
         part = to_batch({n: a[start : start + batch] for n, a in arrays.items()}, share, 0, device)
         with torch.autocast(device.type, torch.bfloat16):
             hidden = states(model, part)
-            scores = logits(model, part, hidden[-1])
-            found_at.append(guided(model, part, hidden)[-1][part.goals >= 0])
+            scores, guided = logits(model, part, hidden[-1]), guided_layers(model)[-1]
+            found_at.append(missed(model, part, hidden[guided], guided)[part.goals >= 0])
         loss = torch.nn.functional.cross_entropy(scores, part.targets, reduction="none")
         for code, found in losses.items():
             found.append(loss[part.weights == WEIGHTS[code]])

@@ -1,8 +1,7 @@
 """(question, passages) -> Prompt: the one renderer for training, evaluation and serving.
 
 The text below is the format that the packaged `pocket` model is trained on; any other model reads the same messages
-through its own chat template. The question stands before the passages and again after them, so that they are read knowing it (query-aware
-contextualization, Liu et al. 2024, "Lost in the Middle"). Passages are data: they stand in the user message, numbered, and nothing in them is
+through its own chat template. Passages are data: they stand in the user message, numbered, and nothing in them is
 treated as an instruction by this code. Models that were not trained on this very format get them marked as data besides.
 """
 
@@ -44,8 +43,7 @@ def messages(
         style, passages = f"{_AS_DATA} {style}", [_between_marks(text) for text in passages]
     head = f"{_WITH_PASSAGES if passages else _CLOSED_BOOK} {style}".strip()
     numbered = "\n".join(f"[{n}] {text}" for n, text in enumerate(passages, start=1))
-    asked = f"Question: {question}"
-    body = f"{asked}\n\n{numbered}\n\n{asked}" if passages else asked
+    body = f"{numbered}\n\nQuestion: {question}" if passages else f"Question: {question}"
     return Message(role="system", content=head), Message(role="user", content=body)
 
 

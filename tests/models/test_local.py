@@ -146,7 +146,7 @@ def test_special_tokens_in_a_document_open_no_turn(pocket: local.LocalGenerator)
 def test_the_template_is_the_documented_prompt_format(pocket: local.LocalGenerator) -> None:
     assert local.chat_text(pocket.tokenizer, prompting.messages(["A: b"], "C?")) == (
         "<|bos|><|system|>Use only the passages below. Cite the passage you used. Answer briefly."
-        "<|user|>Question: C?\n\n[1] A: b\n\nQuestion: C?<|assistant|>"
+        "<|user|>[1] A: b\n\nQuestion: C?<|assistant|>"
     )
 
 
