@@ -20,6 +20,9 @@ from data_words import reword
 from ragraft.prompting import BRIEF, REFUSAL, SENTENCE, cite, messages
 from ragraft.types import Message
 
+SAID = 0.2
+"""Share of the sentence answers in other words than the passage's: a small model tells fewer facts the more it puts them in words of its own."""
+
 Render = Callable[[Sequence[Message]], str]
 """Messages -> text with the generation prompt, as the tokenizer's chat template writes it."""
 
@@ -272,7 +275,7 @@ def human(sources: Sources, rng: random.Random, *, words: int = 260) -> Case:
     for n, text in enumerate(shown):
         for question, answers, said in text.questions:
             if answers and (item := _human(question, answers, text, n, rng)):
-                worded = swap(said) if rng.random() < 0.85 else ""
+                worded = swap(said) if rng.random() < SAID else ""
                 asked.append(replace(item, short=swap(item.short), sentence=swap(item.sentence), said=worded))
     trick = [q for t in shown for q, answers, _ in t.questions if not answers]
     asked += [
@@ -283,8 +286,7 @@ def human(sources: Sources, rng: random.Random, *, words: int = 260) -> Case:
     asked += refusals(missing, joined, 1 + len(asked) // 4, rng)
     rng.shuffle(asked)
     asked = [replace(a, question=_reworded(swap(a.question.strip()), rng)) for a in asked]
-    style = _style(rng, 0.6 if any(a.said for a in asked) else 0.3)
-    return Case(kind="human", passages=tuple(passages), asked=tuple(asked[:16]), style=style)
+    return Case(kind="human", passages=tuple(passages), asked=tuple(asked[:16]), style=_style(rng, 0.3))
 
 
 def _shortened(text: HumanText, rng: random.Random) -> HumanText:
