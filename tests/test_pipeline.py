@@ -70,6 +70,16 @@ def test_nothing_is_done_twice(compared: ragraft.Comparing) -> None:
     assert {"generator", "embedder"} & set(vars(context)) == set(), "no model is loaded when nothing has changed"
 
 
+def test_another_prompt_format_is_another_input(compared: ragraft.Comparing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passages that are marked change what arms with passages are asked, and nothing of the others."""
+    context = Context(folder_of(compared))
+    parts = stages.divide(context)
+    tuned, raft = (stages.adapter_key(context, arm, parts) for arm in ("tuned", "raft"))
+    monkeypatch.setattr(Context, "marks_passages", True)
+    assert stages.adapter_key(context, "tuned", parts) == tuned
+    assert stages.adapter_key(context, "raft", parts) != raft
+
+
 def test_lineage_names_every_document_that_a_training_row_rests_on(compared: ragraft.Comparing) -> None:
     trained = {d for e in compared.report.split.train for d in e.documents}
     lineage = {t.arm: set(t.adapter.documents) for t in compared.report.tuned}

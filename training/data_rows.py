@@ -20,26 +20,18 @@ from data_words import reword
 from ragraft.prompting import BRIEF, REFUSAL, SENTENCE, cite, messages
 from ragraft.types import Message
 
-SAID = 0.2
-"""Share of the sentence answers in other words than the passage's: a small model tells fewer facts the more it puts them in words of its own."""
-
 Render = Callable[[Sequence[Message]], str]
 """Messages -> text with the generation prompt, as the tokenizer's chat template writes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Branch:
-    """`source` and `label` are the places in the stem of the answer's first character and of the cited passage's number.
-
-    `core` is the place in the target of the few words that answer, where the target says more than them; `held` where the stem holds those.
-    """
+    """`source` and `label` are the places in the stem of the answer's first character and of the cited passage's number."""
 
     prompt: str
     target: str
     source: int | None = None
     label: int | None = None
-    core: int | None = None
-    held: int | None = None
     refused: bool = False
 
 
@@ -52,17 +44,12 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A question before rendering; `passage` is the index of the passage that answers it, None for a refusal. `said` is
-    an answer in a full sentence of other words than the passage's `sentence`, if there is one."""
+    """A question before rendering; `passage` is the index of the passage that answers it, None for a refusal."""
 
     question: str
     short: str
     sentence: str
     passage: int | None
-    said: str = ""
-
-    def answer(self, style: str) -> str:
-        return (self.said or self.sentence) if style == SENTENCE else self.short
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +64,11 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HumanText:
-    """A paragraph with human questions: (question, answers, an answer in a full sentence or ""); no answers: not answerable from this text."""
+    """A paragraph with human questions: (question, answers); no answers: not answerable from this text."""
 
     title: str
     text: str
-    questions: tuple[tuple[str, tuple[str, ...], str], ...]
+    questions: tuple[tuple[str, tuple[str, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,48 +85,42 @@ class Sources:
 
 def target(item: Asked, style: str, *, passages: bool) -> str:
     """What the model should write: the short answer or the sentence, with its marker when there are passages."""
-    return cite(item.answer(style), [item.passage + 1] if passages and item.passage is not None else []).strip()
+    answer = item.sentence if style == SENTENCE else item.short
+    return cite(answer, [item.passage + 1] if passages and item.passage is not None else []).strip()
 
 
-def rendered(case: Case, render: Render) -> list[Row]:
-    """Rows in the project's prompt format. Questions whose prompts differ only from their last line on are branches of one row."""
-    rows: dict[str, list[Branch]] = {}
+def rendered(case: Case, render: Render) -> Row | None:
+    """One row in the project's prompt format; the stem is what all branches share. None for a case without questions."""
+    branches: list[Branch] = []
+    stem = ""
     for item in case.asked:
         text = render(messages(case.passages, item.question, style=case.style))
         cut = text.rindex("\n\nQuestion: ") if case.passages else text.rindex("Question: ")
         stem = text[:cut]
-        places = _places(stem, case, item)
-        rows.setdefault(stem, []).append(
+        source, label = _places(stem, case, item)
+        branches.append(
             Branch(
                 prompt=text[cut:],
                 target=target(item, case.style, passages=bool(case.passages)),
+                source=source,
+                label=label,
                 refused=item.short == REFUSAL,
-                **places,
             )
         )
-    return [Row(kind=case.kind, stem=stem, branches=tuple(branches)) for stem, branches in rows.items()]
+    return Row(kind=case.kind, stem=stem, branches=tuple(branches)) if branches else None
 
 
-def _places(stem: str, case: Case, item: Asked) -> dict[str, int | None]:
-    """`Branch`'s places; what the answer copies is looked for in its own sentence first."""
+def _places(stem: str, case: Case, item: Asked) -> tuple[int | None, int | None]:
+    """Where the stem holds the answer, in its own sentence if that is found, and the number of its passage."""
     if item.passage is None:
-        return {}
+        return None, None
     text = case.passages[item.passage]
     start = stem.rfind(f"[{item.passage + 1}] {text}")
-    if start < 0:
-        return {}
-    answer, sentence = item.answer(case.style), max(text.find(item.sentence), 0)
-
-    def held(words: str) -> int | None:
-        at = max(text.find(words, sentence), text.find(words)) if words else -1
-        return start + len(f"[{item.passage + 1}] ") + at if at >= 0 else None
-
-    short, core = held(item.short), answer.find(item.short) if item.short else -1
-    found: dict[str, int | None] = {
-        "source": held(answer) or (short if item.said else None),
-        "label": start + 1,
-    }
-    return found | ({"core": core, "held": short} if core > 0 else {})
+    answer = item.sentence if case.style == SENTENCE else item.short
+    sentence = max(text.find(item.sentence), 0)
+    at = max(text.find(answer, sentence), text.find(answer)) if answer else -1
+    opening = start + len(f"[{item.passage + 1}] ")
+    return (opening + at if start >= 0 and at >= 0 else None), (start + 1 if start >= 0 else None)
 
 
 def refusals(candidates: Sequence[tuple[str, str]], shown: str, count: int, rng: random.Random) -> list[Asked]:
@@ -249,7 +230,7 @@ def _style(rng: random.Random, sentence: float) -> str:
 
 
 def human(sources: Sources, rng: random.Random, *, words: int = 260) -> Case:
-    """Human questions over one to five paragraphs of together at most about `words` words, mostly of one article and often shortened.
+    """Human questions over one to five paragraphs of together about `words` words, mostly of one article and often shortened.
 
     Refused questions are marked unanswerable, or their sentence is not shown. In two thirds of the cases names and numbers are exchanged.
     """
@@ -258,8 +239,7 @@ def human(sources: Sources, rng: random.Random, *, words: int = 260) -> Case:
     rng.shuffle(texts)
     if count > 1 and rng.random() < 0.3:
         texts.insert(rng.randrange(count), rng.choice(rng.choice(sources.human)))
-    words = int(words * rng.choice((0.1, 0.1, 0.1, 0.3, 0.3, 0.6, 1.0)))
-    cut = 1.0 if words < 60 else 0.5 if rng.random() < 0.5 else 0.0
+    cut = 0.5 if rng.random() < 0.5 else 0.0
     shown, size = [], 0
     for text in texts[:count]:
         short = _shortened(text, rng) if rng.random() < cut else text
@@ -273,16 +253,17 @@ def human(sources: Sources, rng: random.Random, *, words: int = 260) -> Case:
     joined = " ".join(passages)
     asked: list[Asked] = []
     for n, text in enumerate(shown):
-        for question, answers, said in text.questions:
+        for question, answers in text.questions:
             if answers and (item := _human(question, answers, text, n, rng)):
-                worded = swap(said) if rng.random() < SAID else ""
-                asked.append(replace(item, short=swap(item.short), sentence=swap(item.sentence), said=worded))
-    trick = [q for t in shown for q, answers, _ in t.questions if not answers]
+                asked.append(
+                    replace(item, short=swap(item.short), sentence=swap(item.sentence), question=item.question)
+                )
+    trick = [q for t in shown for q, answers in t.questions if not answers]
     asked += [
         Asked(question=q, short=REFUSAL, sentence=REFUSAL, passage=None)
         for q in rng.sample(trick, min(len(trick), 1 + len(asked) // 8))
     ]
-    missing = [(q, swap(answers[0])) for t in rest for q, answers, _ in t.questions if answers]
+    missing = [(q, swap(answers[0])) for t in rest for q, answers in t.questions if answers]
     asked += refusals(missing, joined, 1 + len(asked) // 4, rng)
     rng.shuffle(asked)
     asked = [replace(a, question=_reworded(swap(a.question.strip()), rng)) for a in asked]

@@ -2,7 +2,7 @@
 
 A shard holds arrays of shape (sequences, length): `tokens` (uint16), `doc` (row number within the sequence, 0 for padding),
 `seg` (0: stem, n: branch n), `pos` (rotary position), `weight` (0: no loss, 1: context, 2: answer, 3: plain text, 4: the tokens
-of an answer that decide it: its first one, the first of the words that answer within a sentence, and the number that it cites) and `goal` (at the token before one that decides: 1 + the place of
+of an answer that decide it, its first one and the number that it cites) and `goal` (at the token before one that decides: 1 + the place of
 what it copies, 1 + that of the row's first token for a refusal; 0: nothing to point at).
 Shards depend only on (seed, number, corpus, tokenizer), so any of them can be made again, on any machine, in any order.
 
@@ -34,7 +34,7 @@ from data_text import articles
 from data_words import words as words_of
 
 ARRAYS = ("tokens", "doc", "seg", "pos", "weight", "goal")
-MIXTURE = {"text": 0.02, "rule": 0.12, "helpdesk": 0.14, "human": 0.65, "point": 0.03, "closed": 0.02, "chores": 0.02}
+MIXTURE = {"text": 0.08, "rule": 0.13, "helpdesk": 0.15, "human": 0.55, "point": 0.04, "closed": 0.03, "chores": 0.02}
 """Share of the tokens by kind of row, for a run that goes on from a model; from scratch, `--plain 0.2` raises that of plain text."""
 QUESTIONS = Path(__file__).with_name("questions.jsonl.xz")
 """Questions written for this project, in the form of `squad-25`."""
@@ -74,7 +74,7 @@ def _grouped(lines: Iterable[str]) -> list[tuple[HumanText, ...]]:
     """Records of `{"title", "text", "questions"}` by article, or by site for titles like `Site › Page`."""
     grouped: dict[str, list[HumanText]] = {}
     for record in map(json.loads, lines):
-        questions = tuple((q["question"], tuple(q["answers"]), q.get("said", "")) for q in record["questions"])
+        questions = tuple((q["question"], tuple(q["answers"])) for q in record["questions"])
         text = HumanText(title=record["title"], text=record["text"], questions=questions)
         grouped.setdefault(record["title"].split(" › ")[0], []).append(text)
     return [tuple(group) for _, group in sorted(grouped.items())]
@@ -100,21 +100,22 @@ class Recipe:
     first: float = 0.6
 
 
-def make_rows(
+def make_row(
     kind: str, sources: Sources, render: data_rows.Render, rng: random.Random, length: int, recipe: Recipe
-) -> list[Row]:
+) -> Row | None:
     match kind:
         case "text":
-            return [data_rows.plain(sources, rng, words=length // 2)]
+            return data_rows.plain(sources, rng, words=length // 2)
         case "chores":
-            made = data_rows.chores(render, rng)
-            return [made] if made else []
+            return data_rows.chores(render, rng)
+        case "point":
+            case = data_rows.pointing(sources, rng, words=recipe.words)
         case "closed":
-            return data_rows.rendered(data_rows.closed_book(sources, rng), render)
+            case = data_rows.closed_book(sources, rng)
         case _:
             tried = [_case(kind, sources, rng, recipe) for _ in range(3 if kind == "rule" else 1)]
             case = max(tried, key=lambda c: (len(c.asked) + 1) / (sum(map(len, c.passages)) + 200))
-            return data_rows.rendered(case, render)
+    return data_rows.rendered(case, render)
 
 
 def _case(kind: str, sources: Sources, rng: random.Random, recipe: Recipe) -> data_rows.Case:
@@ -122,7 +123,6 @@ def _case(kind: str, sources: Sources, rng: random.Random, recipe: Recipe) -> da
         "rule": lambda: data_rows.ruled(sources, rng, words=recipe.words),
         "human": lambda: data_rows.human(sources, rng, words=recipe.words),
         "helpdesk": lambda: data_rows.helpdesk(rng, words=recipe.words),
-        "point": lambda: data_rows.pointing(sources, rng, words=recipe.words),
     }
     return data_rows.thinned(made[kind](), rng, refusals=recipe.refusals, first=recipe.first)
 
@@ -135,16 +135,15 @@ def encode(row: Row, tokenizer: Any, length: int, rng: random.Random) -> Encoded
     texts = [row.stem, *(b.prompt for b in row.branches), *(b.target for b in row.branches)]
     encoded = tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True)
     stem, *ids = encoded.input_ids
-    ends, *offsets = [[end for _, end in spans] for spans in encoded.offset_mapping]
+    ends = [end for _, end in encoded.offset_mapping[0]]
     pos = list(range(len(stem)))
     if len(stem) > 40 and rng.random() < 0.33:
         at, jump = rng.randrange(20, len(stem)), rng.randrange(1, 2000 - length)
         pos = [p + jump if p >= at else p for p in pos]
     start = pos[-1] + 1 if pos else 0
     out = Encoded(tokens=list(stem), seg=[0] * len(stem), pos=pos, weight=[_CONTEXT] * len(stem), goal=[0] * len(stem))
-    count = len(row.branches)
-    pairs = zip(row.branches, ids[:count], ids[count:], offsets[count:], strict=True)
-    for number, (branch, prompt, answer, answer_ends) in enumerate(pairs, start=1):
+    pairs = zip(row.branches, ids[: len(row.branches)], ids[len(row.branches) :], strict=True)
+    for number, (branch, prompt, answer) in enumerate(pairs, start=1):
         target = [*answer, tokenizer.eos_token_id]
         if row.kind == "text":
             target = target[: length - 1 - len(prompt)]
@@ -154,28 +153,27 @@ def encode(row: Row, tokenizer: Any, length: int, rng: random.Random) -> Encoded
         out.tokens.extend(prompt + target)
         out.seg.extend([number] * size)
         out.pos.extend(range(start, start + size))
-        core = None if branch.core is None else bisect_right(answer_ends, branch.core)
-        weights = _target_weights(row.kind, target, core, tokenizer)
+        weights = _target_weights(row.kind, target, tokenizer)
         out.weight.extend([_CONTEXT] * len(prompt) + weights)
-        out.goal.extend([0] * (len(prompt) - 1) + _goals(branch, weights, core, ends) + [0])
+        out.goal.extend([0] * (len(prompt) - 1) + _goals(branch, weights, ends) + [0])
     return out if len(out.tokens) > len(stem) else None
 
 
-def _target_weights(kind: str, target: list[int], core: int | None, tokenizer: Any) -> list[int]:
+def _target_weights(kind: str, target: list[int], tokenizer: Any) -> list[int]:
     if kind == "text":
         return [_TEXT] * len(target)
     texts = [tokenizer.decode([t]) for t in target]
     return [
-        _DECISIVE if n in (0, core) or (texts[n - 1].endswith("[") and text.isdigit()) else _ANSWER
+        _DECISIVE if n == 0 or (texts[n - 1].endswith("[") and text.isdigit()) else _ANSWER
         for n, text in enumerate(texts)
     ]
 
 
-def _goals(branch: data_rows.Branch, weights: list[int], core: int | None, ends: list[int]) -> list[int]:
+def _goals(branch: data_rows.Branch, weights: list[int], ends: list[int]) -> list[int]:
     """For the token before each one of the answer: 1 + the stem's token to point at, where one decides; 0 elsewhere."""
-    places = {core: _token_at(branch.held, ends), 0: 1 if branch.refused else _token_at(branch.source, ends)}
+    first = 1 if branch.refused else _token_at(branch.source, ends)
     label = _token_at(branch.label, ends)
-    return [places.get(n, label) if w == _DECISIVE else 0 for n, w in enumerate(weights)]
+    return [0 if w != _DECISIVE else first if n == 0 else label for n, w in enumerate(weights)]
 
 
 def _token_at(place: int | None, ends: list[int]) -> int:
@@ -190,10 +188,11 @@ def encoded_rows(
     spent: Counter[str] = Counter()
     while True:
         kind = min(kinds, key=lambda k: (spent[k] + rng.random() * length) / kinds[k])
-        made = make_rows(kind, sources, render, rng, length, recipe)
-        encoded = [e for row in made if (e := encode(row, tokenizer, length, rng))]
-        spent[kind] += sum(len(e.tokens) for e in encoded) or 1
-        yield from encoded
+        row = make_row(kind, sources, render, rng, length, recipe)
+        encoded = encode(row, tokenizer, length, rng) if row else None
+        spent[kind] += len(encoded.tokens) if encoded else 1
+        if encoded:
+            yield encoded
 
 
 def pack(rows: Iterator[Encoded], sequences: int, length: int, *, lookahead: int = 24) -> dict[str, np.ndarray]:

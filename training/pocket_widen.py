@@ -20,13 +20,10 @@ from torch import Tensor
 
 def meanings(texts: list[str], count: int) -> Tensor:
     """(len(texts), count) principal components of MiniLM's embeddings, of mean square 1; zeros where a text has no letter."""
-    from sentence_transformers import SentenceTransformer
-
-    from ragraft.models.packaged import minilm_folder
+    from ragraft.models.embedder import minilm
 
     spelled = [n for n, text in enumerate(texts) if any(c.isalpha() for c in text)]
-    encoder = SentenceTransformer(str(minilm_folder()), device="cpu")
-    found = torch.from_numpy(encoder.encode([texts[n].strip() for n in spelled], batch_size=256))
+    found = torch.from_numpy(minilm().embed([texts[n].strip() for n in spelled]))
     found = found - found.mean(0)
     parts = found @ torch.linalg.svd(found, full_matrices=False)[2][:count].T
     print(f"{count} components hold {parts.square().sum() / found.square().sum():.0%} of the variance")

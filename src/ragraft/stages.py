@@ -140,14 +140,14 @@ def adapter_key(context: Context, arm: ArmName, parts: Split) -> str:
         config.project,
         seen,
         config.retrieval.passages,
-        *_generation(context),
+        *_generation(context, arm),
     )
 
 
-def _generation(context: Context) -> tuple[str, str]:
+def _generation(context: Context, arm: ArmName) -> tuple[str, str]:
     """The generator and the format of its prompts, so that another format counts as another input."""
-    formats = (messages((), ""), messages(("",), "", marked=context.marks_passages))
-    return context.generator_fingerprint, fingerprint(formats)
+    passages = ("",) if arm in INDEX_ARMS else ()
+    return context.generator_fingerprint, fingerprint(messages(passages, "", marked=context.marks_passages))
 
 
 def _train(context: Context, arm: ArmName, parts: Split, folder: Path) -> None:
@@ -340,7 +340,7 @@ def _evaluation_key(context: Context, arm: ArmName, parts: Split, adapter: Adapt
         config.project,
         config.evaluation,
         (context.knowledge_fingerprint(), context.span_reader_fingerprint) if arm in INDEX_ARMS else "",
-        _quote_key(context, parts) if arm == "quote" else _generation(context),
+        _quote_key(context, parts) if arm == "quote" else _generation(context, arm),
         adapter.fingerprint if adapter else "",
     )
 

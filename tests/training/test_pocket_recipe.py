@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ import pytest
 from data_text import Article, sentences
 
 from ragraft.models.packaged import pocket_folder
-from ragraft.prompting import BRIEF, REFUSAL, SENTENCE, messages, split_citations
+from ragraft.prompting import BRIEF, REFUSAL, messages, split_citations
 
 TEXT = (
     "Orla Tarn (born 3 May 1921) was an Irish engineer.",
@@ -43,7 +42,7 @@ def tokenizer() -> Any:
 def sources() -> data_rows.Sources:
     known = Counter(w for s in TEXT for w in data_words.words(s)) + Counter({"need": 5, "hire": 5, "cross": 3})
     articles = tuple(Article(title=f"Orla Tarn {n}", paragraphs=(TEXT[:2], TEXT[2:])) for n in range(6))
-    asked = (("Who hired Orla Tarn?", ("Dunmore Works",), "It was Dunmore Works."), ("When did she retire?", (), ""))
+    asked = (("Who hired Orla Tarn?", ("Dunmore Works",)), ("When did she retire?", ()))
     group = tuple(data_rows.HumanText(title=f"Tarn › {n}", text=" ".join(TEXT[n:]), questions=asked) for n in range(3))
     facts = tuple((data_helpdesk.name(random.Random(n)), data_helpdesk.fact(random.Random(n), "it")) for n in range(20))
     return data_rows.Sources(
@@ -164,34 +163,22 @@ def test_pointing_asks_for_words_that_one_passage_holds(sources: data_rows.Sourc
 
 
 def test_what_decides_an_answer_weighs_most(sources: data_rows.Sources, tokenizer: Any) -> None:
-    """The first token, the number that is cited and, in a sentence, the first token of the words that answer."""
-    cases = [replace(data_rows.helpdesk(random.Random(3)), style=style) for style in (BRIEF, SENTENCE)]
-    rows = [row for case in cases for row in data_rows.rendered(case, pocket_pack.renderer(tokenizer))]
-    for row in rows:
-        encoded = pocket_pack.encode(row, tokenizer, 2000, random.Random(0))
-        assert encoded is not None
-        for number, branch in enumerate(row.branches, start=1):
-            answer = tokenizer(branch.target, add_special_tokens=False, return_offsets_mapping=True)
-            spans = dict(enumerate(answer.offset_mapping))
-            weights = [w for w, s in zip(encoded.weight, encoded.seg, strict=True) if s == number]
-            heavy = [n for n, w in enumerate(weights[-len(spans) - 1 :]) if w == 4]
-            assert heavy.pop(0) == 0
-            if branch.target.endswith("]"):
-                assert spans[heavy.pop()] == (len(branch.target) - 2, len(branch.target) - 1)
-            if branch.core is None:
-                assert not heavy
-            else:
-                ((start, end),) = (spans[n] for n in heavy)
-                assert start <= branch.core < end
-    assert any(b.core is not None for row in rows for b in row.branches)
+    row = data_rows.rendered(data_rows.helpdesk(random.Random(3)), pocket_pack.renderer(tokenizer))
+    assert row is not None
+    encoded = pocket_pack.encode(row, tokenizer, 2000, random.Random(0))
+    assert encoded is not None
+    heavy = [tokenizer.decode([t]) for t, w in zip(encoded.tokens, encoded.weight, strict=True) if w == 4]
+    cited = [b.target[-2] for b in row.branches if b.target.endswith("]")]
+    assert len(heavy) == len(row.branches) + len(cited)
+    assert set(cited) <= set(heavy)
 
 
 @pytest.mark.parametrize("kind", sorted(pocket_pack.MIXTURE))
 def test_every_kind_of_row_can_be_encoded(kind: str, sources: data_rows.Sources, tokenizer: Any) -> None:
     rng = random.Random(2)
     render = pocket_pack.renderer(tokenizer)
-    made = [row for _ in range(20) for row in pocket_pack.make_rows(kind, sources, render, rng, 512, RECIPE)]
-    encoded = [e for row in made if (e := pocket_pack.encode(row, tokenizer, 512, rng))]
+    made = (pocket_pack.make_row(kind, sources, render, rng, 512, RECIPE) for _ in range(20))
+    encoded = [e for row in made if row and (e := pocket_pack.encode(row, tokenizer, 512, rng))]
     assert encoded
     assert all(len(e.tokens) == len(e.seg) == len(e.pos) == len(e.weight) <= 512 for e in encoded)
     assert all(max(e.pos) < 2048 and tokenizer.eos_token_id in e.tokens for e in encoded)
@@ -211,46 +198,38 @@ def test_answers_cite_the_passage_that_holds_them(sources: data_rows.Sources) ->
     assert cited > 40
 
 
-def reads(encoded: pocket_pack.Encoded, branch: int) -> list[int]:
-    return [t for t, s in zip(encoded.tokens, encoded.seg, strict=True) if s in (0, branch)]
-
-
-@pytest.mark.parametrize(
-    "make", [lambda s: data_rows.helpdesk(random.Random(3)), lambda s: data_rows.closed_book(s, random.Random(3))]
-)
-def test_a_branch_reads_exactly_what_prompting_renders(make: Any, sources: data_rows.Sources, tokenizer: Any) -> None:
-    case = make(sources)
-    found: list[list[int]] = []
-    for row in data_rows.rendered(case, pocket_pack.renderer(tokenizer)):
-        encoded = pocket_pack.encode(row, tokenizer, 2000, random.Random(0))
-        assert encoded is not None
-        found += [reads(encoded, number) for number in range(1, 1 + len(row.branches))]
-    for item in case.asked:
+def test_a_branch_reads_exactly_what_prompting_renders(sources: data_rows.Sources, tokenizer: Any) -> None:
+    case = data_rows.helpdesk(random.Random(3))
+    row = data_rows.rendered(case, pocket_pack.renderer(tokenizer))
+    assert row is not None
+    encoded = pocket_pack.encode(row, tokenizer, 2000, random.Random(0))
+    assert encoded is not None
+    stem = [t for t, s in zip(encoded.tokens, encoded.seg, strict=True) if s == 0]
+    for number, item in enumerate(case.asked, start=1):
         turns = [
             {"role": m.role, "content": m.content} for m in messages(case.passages, item.question, style=case.style)
         ]
         whole = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-        whole += data_rows.target(item, case.style, passages=bool(case.passages))
-        assert [*tokenizer(whole, add_special_tokens=False).input_ids, tokenizer.eos_token_id] in found
-    assert len(found) == len(case.asked)
+        whole += data_rows.target(item, case.style, passages=True)
+        branch = [t for t, s in zip(encoded.tokens, encoded.seg, strict=True) if s == number]
+        assert stem + branch == [*tokenizer(whole, add_special_tokens=False).input_ids, tokenizer.eos_token_id]
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(6))
 def test_the_token_that_decides_points_at_what_it_copies(seed: int, sources: data_rows.Sources, tokenizer: Any) -> None:
     case = data_rows.human(sources, random.Random(seed))
-    for row in data_rows.rendered(case, pocket_pack.renderer(tokenizer)):
-        encoded = pocket_pack.encode(row, tokenizer, 2000, random.Random(0))
-        assert encoded is not None
-        for place, goal in enumerate(encoded.goal):
-            if not goal:
-                continue
-            copied, source = encoded.tokens[place + 1], encoded.tokens[goal - 1]
-            said, held = tokenizer.decode([copied]).strip(), tokenizer.decode([source]).strip(" *“")
-            assert encoded.weight[place + 1] == 4
-            if row.branches[encoded.seg[place] - 1].refused:
-                assert goal == 1
-            elif said != "It":  # the first word of an answer in other words: it points at the words that answer
-                assert held.startswith(said) or said.startswith(held)
+    row = data_rows.rendered(case, pocket_pack.renderer(tokenizer))
+    if row is None:
+        return
+    encoded = pocket_pack.encode(row, tokenizer, 2000, random.Random(0))
+    assert encoded is not None
+    for place, goal in enumerate(encoded.goal):
+        if not goal:
+            continue
+        copied, source = encoded.tokens[place + 1], encoded.tokens[goal - 1]
+        said, held = tokenizer.decode([copied]).strip(), tokenizer.decode([source]).strip(" *“")
+        assert encoded.weight[place + 1] == 4
+        assert goal == 1 if said == "The" and held != "The" else held.startswith(said) or said.startswith(held)
 
 
 def test_guided_attention_is_least_where_the_head_looks_at_its_goal(packed: Path, tokenizer: Any) -> None:
