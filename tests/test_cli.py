@@ -62,6 +62,8 @@ def test_help_is_quick() -> None:
         (["init", "a-file/below"], 5, "Not a directory"),
         (["search", " ", "-p", "project"], 3, "the question is empty"),
         (["ask", "", "-p", "project"], 3, "the question is empty"),
+        (["ask", "caf\udce9", "-p", "project"], 3, "character 4 of the question is no UTF-8"),
+        (["search", "\udcff", "-p", "project"], 3, "character 1 of the question is no UTF-8"),
     ],
 )
 def test_errors_are_one_line_with_an_exit_code(

@@ -193,9 +193,13 @@ def ask(context: Context, question: str, arm: ArmName, reader: Reader) -> Answer
 
 
 def _asked(question: str) -> Request:
-    """Raises `DataError` for a question without words."""
+    """Raises `DataError` for a question without words, or of bytes that no text has."""
     if not question.strip():
         raise DataError("the question is empty: write what you want to know")
+    try:
+        question.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(f"character {error.start + 1} of the question is no UTF-8: write it in UTF-8") from error
     return Request(question=question)
 
 

@@ -143,6 +143,16 @@ def test_special_tokens_in_a_document_open_no_turn(pocket: local.LocalGenerator)
     assert [i for i in ids[0] if i in special] == [i for i in ids[1] if i in special]
 
 
+def test_damaged_weights_are_one_clear_line(tmp_path: Path) -> None:
+    """A file that broke off, as after a stopped copy."""
+    base = tiny(tmp_path / "base")
+    adapter(base, tmp_path / "adapter")
+    for weights in (tmp_path / "adapter" / "adapter_model.safetensors", tmp_path / "base" / "model.safetensors"):
+        weights.write_bytes(weights.read_bytes()[:-100])
+        with pytest.raises(ModelError, match="its weights are damaged"):
+            local.load_generator(base, adapter=tmp_path / "adapter")
+
+
 def test_the_template_is_the_documented_prompt_format(pocket: local.LocalGenerator) -> None:
     assert local.chat_text(pocket.tokenizer, prompting.messages(["A: b"], "C?")) == (
         "<|bos|><|system|>Use only the passages below. Cite the passage you used. Answer briefly."

@@ -61,7 +61,9 @@ def folder_fingerprint(*folders: Path) -> str:
 
 @contextlib.contextmanager
 def quiet_loading() -> Generator[None]:
-    """No progress bars and load reports from transformers on a user's terminal; its settings are put back after."""
+    """No progress bars and load reports from transformers on a user's terminal; its settings are put back after.
+    A damaged weights file is an `OSError`, as one that cannot be read is."""
+    from safetensors import SafetensorError
     from transformers.utils import logging
 
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
@@ -69,6 +71,8 @@ def quiet_loading() -> Generator[None]:
     logging.disable_progress_bar()
     try:
         yield
+    except SafetensorError as error:
+        raise OSError(f"its weights are damaged: {error}") from error
     finally:
         logging.set_verbosity(verbosity)
         if bars:

@@ -258,7 +258,8 @@ def _merged(model: Any, adapter: Path, spec: str) -> Any:
     if not (adapter / "adapter_model.safetensors").is_file():
         raise ModelError(f"{adapter}: no adapter_model.safetensors in it; train it again with `ragraft tune`")
     try:
-        return PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
+        with quiet_loading():
+            return PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ModelError(f"{adapter}: not an adapter of {spec} ({first_line(error)}); train it again") from error
 
