@@ -17,7 +17,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -37,6 +37,9 @@ SIZES: dict[str, dict[str, int]] = {
 }
 WEIGHTS = (0.0, 0.3, 2.0, 1.0, 6.0)
 """Loss weight by the shards' `weight` code: none, context, answer, plain text, what decides an answer."""
+
+GUIDED = (-3, -2)
+"""Layers, counted from the end, whose first head is told where to look: what they find can still be used."""
 
 POINTERS = 1 / 16
 """Share of the places, at most, whose attention is guided."""
@@ -147,7 +150,9 @@ def missed(model: Any, batch: Batch, hidden: Tensor, number: int) -> Tensor:
     layer, inner = model.model.layers[number], model.model
     width, normed = model.config.head_dim, layer.input_layernorm(hidden)
     query, key = (
-        torch.nn.functional.linear(normed, part.weight[:width])[:, None]
+        torch.nn.functional.linear(normed, part.weight[:width], None if part.bias is None else part.bias[:width])[
+            :, None
+        ]
         for part in (layer.self_attn.q_proj, layer.self_attn.k_proj)
     )
     query, key = apply_rotary_pos_emb(query, key, *inner.rotary_emb(hidden, batch.positions))
@@ -155,19 +160,18 @@ def missed(model: Any, batch: Batch, hidden: Tensor, number: int) -> Tensor:
     return torch.nn.functional.cross_entropy(scores.float(), batch.goals, reduction="none", ignore_index=-1)
 
 
-def token_losses(model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
+def token_losses(model: Any, batch: Batch, guided: Sequence[int] = GUIDED) -> tuple[Tensor, Tensor]:
     """(K,) cross entropy of each predicted place and (P,) of where the guided heads look, summed over them, in nats; bf16 autocast."""
     with torch.autocast(batch.tokens.device.type, torch.bfloat16):
         hidden = states(model, batch)
         losses = torch.nn.functional.cross_entropy(logits(model, batch, hidden[-1]), batch.targets, reduction="none")
-        guided = guided_layers(model)
-        return losses, sum((missed(model, batch, hidden[n], n) for n in guided), torch.zeros(())) / len(guided)
+        layers = guided_layers(model, guided)
+        return losses, sum((missed(model, batch, hidden[n], n) for n in layers), torch.zeros(())) / len(layers)
 
 
-def guided_layers(model: Any) -> tuple[int, int]:
-    """The last layers but one and two: what they find can still be used."""
-    count = model.config.num_hidden_layers
-    return max(0, count - 3), max(0, count - 2)
+def guided_layers(model: Any, guided: Sequence[int]) -> list[int]:
+    """Numbers of the layers that are named by their place from the end."""
+    return [max(0, model.config.num_hidden_layers + n) for n in guided]
 
 
 def new_model(size: str, tokenizer: Any, seed: int) -> Any:
@@ -193,7 +197,7 @@ def new_model(size: str, tokenizer: Any, seed: int) -> Any:
 def optimizers(
     model: Any, matrix_rate: float, other_rate: float
 ) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
-    """Muon for the layers' matrices (Jordan et al. 2024, torch.optim.Muon), AdamW for embeddings and norms."""
+    """Muon for the layers' matrices (Jordan et al. 2024, torch.optim.Muon), AdamW for embeddings, norms and biases."""
     matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and ".layers." in n]
     others = [p for n, p in model.named_parameters() if not (p.ndim == 2 and ".layers." in n)]
     muon = torch.optim.Muon(matrices, lr=matrix_rate, momentum=0.95, weight_decay=0.01)
@@ -217,7 +221,9 @@ def budget(steps: int, until: str) -> Callable[[int, float], float]:
 
 
 @torch.no_grad()
-def development(model: Any, path: Path, share: float, device: torch.device, batch: int) -> dict[str, float]:
+def development(
+    model: Any, path: Path, share: float, device: torch.device, batch: int, guided: Sequence[int] = GUIDED
+) -> dict[str, float]:
     """On the development shard: mean nats of an answer token, of a token that decides one, of a plain-text token; the share of answers
     that greedy decoding would give to the letter, and of the numbers after a `[` that would be right; mean nats of
     where the last guided head looks."""
@@ -231,8 +237,8 @@ def development(model: Any, path: Path, share: float, device: torch.device, batc
         part = to_batch({n: a[start : start + batch] for n, a in arrays.items()}, share, 0, device)
         with torch.autocast(device.type, torch.bfloat16):
             hidden = states(model, part)
-            scores, guided = logits(model, part, hidden[-1]), guided_layers(model)[-1]
-            found_at.append(missed(model, part, hidden[guided], guided)[part.goals >= 0])
+            scores, last = logits(model, part, hidden[-1]), guided_layers(model, guided)[-1]
+            found_at.append(missed(model, part, hidden[last], last)[part.goals >= 0])
         loss = torch.nn.functional.cross_entropy(scores, part.targets, reduction="none")
         for code, found in losses.items():
             found.append(loss[part.weights == WEIGHTS[code]])
@@ -259,13 +265,60 @@ def _firsts(branches: Tensor, answer: Tensor) -> Tensor:
     return at[new]
 
 
+class Scaled(torch.nn.Module):
+    """A linear layer into the residual stream, each row in units of its dimension's size there: Muon moves all rows alike, and a stream
+    that grows from layer to layer would leave the late ones almost as they are."""
+
+    def __init__(self, linear: Any, rows: Tensor) -> None:
+        super().__init__()
+        rows = rows.bfloat16().float()
+        self.register_buffer("rows", rows, persistent=False)
+        self.weight = torch.nn.Parameter(linear.weight.detach() / rows[:, None])
+        self.bias = None if linear.bias is None else torch.nn.Parameter(linear.bias.detach() / rows)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.nn.functional.linear(x, self.weight, self.bias) * self.rows.to(torch.bfloat16)
+
+
+@torch.no_grad()
+def scale_rows(model: Any, batch: Batch) -> None:
+    """Puts `Scaled` in the place of each layer's two last projections, by the sizes that a batch shows."""
+    layers, found = model.model.layers, []
+    norms = [n for layer in layers for n in (layer.input_layernorm, layer.post_attention_layernorm)]
+    hooks = [
+        n.register_forward_pre_hook(lambda _, given: found.append(given[0].float().square().mean((0, 1)).sqrt()))
+        for n in [*norms, model.model.norm]
+    ]
+    with torch.autocast(batch.tokens.device.type, torch.bfloat16):
+        states(model, batch)
+    for hook in hooks:
+        hook.remove()
+    sizes = [size.clamp(min=1.0) for size in found[1:]]
+    for number, layer in enumerate(layers):
+        layer.self_attn.o_proj = Scaled(layer.self_attn.o_proj, sizes[2 * number])
+        layer.mlp.down_proj = Scaled(layer.mlp.down_proj, sizes[2 * number + 1])
+
+
+def folded(model: Any) -> dict[str, Tensor]:
+    """The weights as the plain architecture has them."""
+    state = dict(model.state_dict())
+    for name, part in model.named_modules():
+        if isinstance(part, Scaled):
+            state[f"{name}.weight"] = part.weight.detach() * part.rows[:, None]
+            if part.bias is not None:
+                state[f"{name}.bias"] = part.bias.detach() * part.rows
+    return state
+
+
 def save(
     out: Path, model: Any, tokenizer: Any, opts: tuple[torch.optim.Optimizer, ...], progress: dict[str, float]
 ) -> None:
     """Checkpoint under a temporary name, then swapped in; `model/` is the same weights in bf16."""
     temporary, final = out / "checkpoint.tmp", out / "checkpoint"
     shutil.rmtree(temporary, ignore_errors=True)
-    model.save_pretrained(temporary)
+    plain = model.__class__(model.config)
+    plain.load_state_dict(folded(model))
+    plain.save_pretrained(temporary)
     torch.save([o.state_dict() for o in opts], temporary / "optimizers.pt")
     (temporary / "progress.json").write_text(json.dumps(progress))
     shutil.rmtree(final, ignore_errors=True)
@@ -278,7 +331,7 @@ def export(model: Any, tokenizer: Any, folder: Path) -> None:
     from transformers import AutoModelForCausalLM, GenerationConfig
 
     light = AutoModelForCausalLM.from_config(model.config, dtype=torch.bfloat16)
-    light.load_state_dict(model.state_dict())
+    light.load_state_dict(folded(model))
     light.generation_config = GenerationConfig(
         bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
     )
@@ -300,9 +353,7 @@ def load(
         model = new_model(args.size, tokenizer, args.seed)
     model.set_attn_implementation(args.attention)
     model.to(device)
-    if args.frozen:
-        table = model.model.embed_tokens.weight
-        table.register_hook(lambda grad: grad.index_fill(1, torch.arange(table.shape[1])[-args.frozen :].to(device), 0))
+    scale_rows(model, to_batch(Shards(args.data).take(0, 8), args.share, 0, device))
     opts = optimizers(model, args.matrix_rate, args.other_rate)
     if not saved.exists():
         return model, opts, {"step": 0, "begun": time.time(), "tokens": 0}
@@ -333,7 +384,7 @@ def train(args: argparse.Namespace) -> float:
     coming = prepare(step)
     while (progress := workers.agreed(progress_of(step, at["begun"]))) < 1.0:
         batch, coming = coming.result(), prepare(step + 1)
-        losses, off = losses_of(model, batch)
+        losses, off = losses_of(model, batch, args.guided)
         mean = (losses * batch.weights).sum() / batch.weights.sum()
         pointed = off.sum() / (batch.goals >= 0).sum().clamp(min=1)
         (mean + args.guide * pointed).backward()
@@ -364,7 +415,7 @@ def train(args: argparse.Namespace) -> float:
             )
             shown = (time.time(), at["tokens"])
         if time.time() - saved > args.save_seconds:
-            found = development(model, args.data / "dev.npz", args.share, device, args.batch)
+            found = development(model, args.data / "dev.npz", args.share, device, args.batch, args.guided)
             log(args.out, step=step, tokens=at["tokens"], **found)
             save(args.out, model, tokenizer, opts, at)
             saved = time.time()
@@ -400,7 +451,9 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--guide", type=float, default=0.5, help="weight of guided attention; 0 leaves the heads to themselves"
     )
-    parser.add_argument("--frozen", type=int, default=0, help="last columns of the embedding that stay as they are")
+    parser.add_argument(
+        "--guided", type=int, nargs=2, default=GUIDED, help="layers that are guided, counted from the end"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--log-every", type=int, default=10)

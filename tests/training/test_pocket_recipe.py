@@ -12,9 +12,9 @@ import data_questions
 import data_rows
 import data_swap
 import data_words
+import pocket_graft
 import pocket_pack
 import pocket_train
-import pocket_widen
 import pytest
 from data_text import Article, sentences
 
@@ -356,26 +356,66 @@ def test_two_processes_train_one_model(packed: Path, tmp_path: Path) -> None:
     assert [entry["tokens"] for entry in logged] == [512, 1024, 1536]
 
 
-def test_a_widened_model_says_the_same_and_keeps_its_new_columns(packed: Path, tokenizer: Any, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def grafted(tokenizer: Any) -> Any:
+    import torch
+
+    with torch.no_grad():
+        encoder = pocket_graft.reader_encoder()
+        pairs = pocket_graft.question_pairs(12, 3)
+        seen = pocket_graft.Seen(encoder, pairs)
+        return pocket_graft.grafted(encoder, tokenizer, seen, [f"{q} {text}" for q, text in pairs[:4]], 768, 1)
+
+
+def test_a_grafted_model_copies_before_it_is_trained(grafted: Any, tokenizer: Any) -> None:
+    """What stood after a token before comes after it again, in a place that nothing else tells."""
+    import torch
+
+    words = "Question: Which harbour did Velmar Quist leave in 1874 with 36 barrels?"
+    ids = torch.tensor([tokenizer(f"{words}\n\n{words}").input_ids])
+    again = len(tokenizer(words).input_ids)
+    with torch.no_grad():
+        said = grafted(ids).logits[0, -again + 4 : -1].argmax(-1)
+    assert (said == ids[0, -again + 5 :]).float().mean() > 0.6
+
+
+def test_the_first_layer_of_a_grafted_model_tells_tokens_as_minilm_does(grafted: Any, tokenizer: Any) -> None:
+    import torch
+
+    ids = {w: tokenizer(f" {w}").input_ids[-1] for w in ("ship", "boat", "song")}
+    table = grafted.get_input_embeddings().weight[:, : -pocket_graft.SIDE]
+    ship, boat, song = (table[ids[w]] for w in ("ship", "boat", "song"))
+    assert torch.cosine_similarity(ship, boat, dim=0) > torch.cosine_similarity(ship, song, dim=0) + 0.1
+
+
+def test_a_grafted_model_fits_the_package_and_can_be_trained(
+    grafted: Any, tokenizer: Any, packed: Path, tmp_path: Path
+) -> None:
     import torch
     from transformers import AutoModelForCausalLM
 
-    model = pocket_train.new_model("test", tokenizer, 0)
-    features = pocket_widen.meanings([tokenizer.decode([n]) for n in range(len(tokenizer))], 64)
-    ship, boat, song = (features[tokenizer(f" {word}").input_ids[-1]] for word in ("ship", "boat", "song"))
-    assert torch.cosine_similarity(ship, boat, dim=0) > torch.cosine_similarity(ship, song, dim=0)
-    ids = torch.tensor([tokenizer("The tower was closed.").input_ids])
-    silent = pocket_widen.widened(model, torch.zeros_like(features))
-    assert torch.allclose(model(ids).logits, silent(ids).logits, atol=5e-3)
-    wide = pocket_widen.widened(model, features)
-    pocket_train.export(wide, tokenizer, tmp_path / "wide")
+    pocket_train.export(grafted, tokenizer, tmp_path / "start")
+    assert sum(p.stat().st_size for p in (tmp_path / "start").iterdir()) < 45e6
     args = arguments(packed, tmp_path / "run", 2)
-    args.start, args.frozen = tmp_path / "wide", 64
-    pocket_train.train(args)
-    trained: Any = AutoModelForCausalLM.from_pretrained(tmp_path / "run" / "model")
-    before, after = wide.get_input_embeddings().weight.bfloat16(), trained.get_input_embeddings().weight.bfloat16()
-    assert torch.equal(before[:, -64:], after[:, -64:])
-    assert not torch.equal(before[:, :-64], after[:, :-64])
+    args.start = tmp_path / "start"
+    assert pocket_train.train(args) < 12
+    ids = torch.tensor([tokenizer("The tower was closed.").input_ids])
+    trained: Any = AutoModelForCausalLM.from_pretrained(tmp_path / "run" / "model", dtype=torch.float32)
+    assert torch.isfinite(trained(ids).logits).all()
+
+
+def test_rows_in_units_of_the_stream_change_nothing(grafted: Any, packed: Path) -> None:
+    import copy
+
+    import torch
+
+    model, other = copy.deepcopy(grafted), copy.deepcopy(grafted)
+    batch = pocket_train.to_batch(pocket_train.Shards(packed).take(0, 2), 1.0, 0, torch.device("cpu"))
+    pocket_train.scale_rows(model, batch)
+    assert max(part.rows.max() for part in model.modules() if isinstance(part, pocket_train.Scaled)) > 100
+    other.load_state_dict(pocket_train.folded(model))
+    for one, two in zip(grafted.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-5, atol=1e-6)
 
 
 def test_the_rate_rises_stays_and_falls_to_zero() -> None:
