@@ -37,8 +37,13 @@ from torch import Tensor
 
 from ragraft.models import span
 
-HEAD, ROTARY_BASE, REACH = 48, 1e9, 128
-"""Dimensions of a head, base of the rotary frequencies (all content turns by less than 2 in 2,048 places), tokens of the fitted distances."""
+CONTENT, HEAD = 32, 48
+"""Dimensions of a head of MiniLM and of the Llama."""
+FAST = (HEAD - CONTENT) // 2
+ROTARY_BASE, REACH = 1e9, 128
+"""Base of the rotary frequencies (all content turns by less than 2 in 2,048 places), tokens of the fitted distances."""
+FREQUENCIES = ROTARY_BASE ** (-torch.arange(FAST) / (HEAD // 2))
+"""Those that no content turns at."""
 CODE, BEFORE = 44, 16
 """Dimensions of a token's code and of that of the token before; both are of size 1 beside states of .5 (first layer) to 300 (last)."""
 SIDE = CODE + BEFORE
@@ -126,54 +131,53 @@ def middle_position(encoder: Any) -> Tensor:
     return encoder.embeddings.position_embeddings.weight[4:200].mean(0)
 
 
-def fitted(profile: Tensor, frequencies: Tensor) -> tuple[Tensor, Tensor]:
-    """Amplitudes (frequencies,) of cosine and sine that add up to a profile over distances 0 .. REACH; near distances weigh more."""
+def fitted(profile: Tensor) -> tuple[Tensor, Tensor]:
+    """Amplitudes (FAST,) of cosine and sine that add up to a profile over distances 0 .. REACH; near distances weigh more."""
     distance = torch.arange(len(profile)).float()
-    turns = frequencies[:, None] * distance
+    turns = FREQUENCIES[:, None] * distance
     basis = torch.cat([turns.cos(), turns.sin(), torch.ones(1, len(profile))]).T
     weight = (1 / (1 + distance / 8) + 0.05)[:, None]
     ridge = torch.eye(basis.shape[1]) * 0.02
     ridge[-1, -1] = 0
     found = torch.linalg.solve((basis * weight).T @ basis + ridge, (basis * weight).T @ profile)
-    return found[: len(frequencies)], found[len(frequencies) : -1]
+    return found[:FAST], found[FAST:-1]
 
 
 def copy_attention(to: Any, layer: Any, scale: Tensor, shift: Tensor, by_distance: Tensor) -> None:
     """Projections that read `scale * h + shift` (the scale stands in the RMSNorm before them) and add to h."""
     part, (heads, width) = layer.attention.self, (len(by_distance), len(scale))
-    old, half = width // heads, HEAD // 2
-    fast = half - old // 2
-    content = [*range(fast, half), *range(half + fast, HEAD)]
+    content = [*range(FAST, HEAD // 2), *range(HEAD // 2 + FAST, HEAD)]
     for name, linear in (("q_proj", part.query), ("k_proj", part.key), ("v_proj", part.value)):
         weight, bias = linear.weight, linear.bias + linear.weight @ shift
-        grow = math.sqrt(HEAD / old) if name == "q_proj" else 1.0
-        places = list(range(old)) if name == "v_proj" else content
+        grow = math.sqrt(HEAD / CONTENT) if name == "q_proj" else 1.0
+        places = list(range(CONTENT)) if name == "v_proj" else content
         target = getattr(to, name)
         target.weight.normal_(std=0.02 if name == "v_proj" else 0.0)
         rows = target.weight.view(heads, HEAD, -1)
         rows[:, places] = 0.0
-        rows[:, places, :width] = grow * weight.view(heads, old, width)
-        target.bias.zero_().view(heads, HEAD)[:, places] = grow * bias.view(heads, old)
+        rows[:, places, :width] = grow * weight.view(heads, CONTENT, width)
+        target.bias.zero_().view(heads, HEAD)[:, places] = grow * bias.view(heads, CONTENT)
     for head in range(heads):
-        look_by_distance(to, head, *fitted(by_distance[head], ROTARY_BASE ** (-torch.arange(fast) / half)))
+        look_by_distance(to, head, *fitted(by_distance[head]))
     weight, bias = centred(layer.attention.output.dense)
-    to.o_proj.weight.zero_().view(-1, heads, HEAD)[:width, :, :old] = (weight / scale[:, None]).view(width, heads, old)
+    rows = to.o_proj.weight.zero_().view(-1, heads, HEAD)
+    rows[:width, :, :CONTENT] = (weight / scale[:, None]).view(width, heads, CONTENT)
     to.o_proj.bias.zero_()[:width] = bias / scale
 
 
 def look_by_distance(to: Any, head: int, cosine: Tensor, sine: Tensor) -> None:
     """Biases of query and key that add a Fourier series of the distance to a head's scores; amplitudes of its fastest frequencies."""
-    fast, start = len(cosine), head * HEAD
+    start = head * HEAD
     cosine, sine = math.sqrt(HEAD) * cosine, math.sqrt(HEAD) * sine
     size = (cosine.square() + sine.square()).pow(0.25).clamp(min=1e-3)
-    to.q_proj.bias[start : start + fast] = size
-    to.k_proj.bias[start : start + fast] = cosine / size
-    to.k_proj.bias[start + HEAD // 2 : start + HEAD // 2 + fast] = sine / size
+    to.q_proj.bias[start : start + FAST] = size
+    to.k_proj.bias[start : start + FAST] = cosine / size
+    to.k_proj.bias[start + HEAD // 2 : start + HEAD // 2 + FAST] = sine / size
 
 
 def look_back(to: Any, head: int, tokens: int) -> None:
     """The head looks at the place that many tokens back: no other comes nearer than 4 nats."""
-    turns = tokens * ROTARY_BASE ** (-torch.arange((HEAD - 32) // 2) / (HEAD // 2))
+    turns = tokens * FREQUENCIES
     look_by_distance(to, head, 7 * turns.cos(), 7 * turns.sin())
 
 
@@ -245,7 +249,7 @@ def token_states(encoder: Any, tokenizer: Any) -> Tensor:
     return table.LayerNorm(rows + middle_position(encoder) + table.token_type_embeddings.weight.mean(0))
 
 
-def grafted(encoder: Any, tokenizer: Any, seen: Seen, texts: list[str], units: int, new_layers: int) -> Any:
+def grafted(encoder: Any, tokenizer: Any, seen: Seen, texts: list[str], units: int) -> Any:
     from transformers import LlamaConfig, LlamaForCausalLM
 
     old = encoder.config
@@ -253,7 +257,7 @@ def grafted(encoder: Any, tokenizer: Any, seen: Seen, texts: list[str], units: i
         vocab_size=len(tokenizer),
         hidden_size=old.hidden_size + SIDE,
         intermediate_size=old.intermediate_size,
-        num_hidden_layers=old.num_hidden_layers + new_layers,
+        num_hidden_layers=old.num_hidden_layers + 1,
         num_attention_heads=old.num_attention_heads,
         num_key_value_heads=old.num_attention_heads,
         head_dim=HEAD,
@@ -280,48 +284,47 @@ def grafted(encoder: Any, tokenizer: Any, seen: Seen, texts: list[str], units: i
         to.post_attention_layernorm.weight.copy_(torch.cat([scale, side]))
         copy_units(to.mlp, layer, scale, shift)
         scale, shift = normed(layer.output.LayerNorm, seen, f"units{number}", scale, shift)
-    look_back(layers[PREVIOUS[0]].self_attn, PREVIOUS[1], 1)
-    carry(
-        layers[PREVIOUS[0]].self_attn, PREVIOUS[1], width // old.num_attention_heads, width, width + CODE, BEFORE, 1.0
-    )
-    for new in layers[old.num_hidden_layers :]:
-        for norm in (new.input_layernorm, new.post_attention_layernorm):
-            norm.weight.copy_(torch.cat([scale, side]))
-        for linear in (new.self_attn.o_proj, new.mlp.down_proj):
-            linear.weight.zero_()
-    copying(layers[-1].self_attn, width)
+    attention, head, new = layers[PREVIOUS[0]].self_attn, PREVIOUS[1], layers[-1]
+    look_back(attention, head, 1)
+    carry(attention, head, CONTENT, width, width + CODE, BEFORE, 1.0)
+    for norm in (new.input_layernorm, new.post_attention_layernorm):
+        norm.weight.copy_(torch.cat([scale, side]))
+    for linear in (new.self_attn.o_proj, new.mlp.down_proj):
+        linear.weight.zero_()
+    copying(new.self_attn, width)
     ids = [tokenizer(text, return_tensors="pt").input_ids for text in texts]
     sized(model, ids)
     return pruned(model, ids, units)
 
 
+def given_to(part: Any, model: Any, ids: list[Tensor]) -> Tensor:
+    """(tokens, width) what a part of the model is given over these texts."""
+    found: list[Tensor] = []
+    hook = part.register_forward_pre_hook(lambda _, given: found.append(given[0][0]))
+    for some in ids:
+        model(input_ids=some)
+    hook.remove()
+    return torch.cat(found)
+
+
 def sized(model: Any, ids: list[Tensor]) -> None:
     """RMSNorm divides by the size of h; its weight gives the mean size back. The last one gives it to the codes alone."""
-    parts = [n for layer in model.model.layers for n in (layer.input_layernorm, layer.post_attention_layernorm)]
-    for norm in [*parts, model.model.norm]:
-        found: list[Tensor] = []
-        hook = norm.register_forward_pre_hook(
-            lambda _, given, to=found: to.append(given[0].square().mean(-1).sqrt()[0])
-        )
-        for some in ids:
-            model(input_ids=some)
-        hook.remove()
-        norm.weight[0 if norm in parts else -SIDE :] *= torch.cat(found).mean()
+    for layer in model.model.layers:
+        for norm in (layer.input_layernorm, layer.post_attention_layernorm):
+            norm.weight *= given_to(norm, model, ids).square().mean(-1).sqrt().mean()
+    last = model.model.norm
+    last.weight[-SIDE:] *= given_to(last, model, ids).square().mean(-1).sqrt().mean()
 
 
 def pruned(model: Any, ids: list[Tensor], units: int) -> Any:
     config = model.config.__class__(**{**model.config.to_dict(), "intermediate_size": units})
     small, state = model.__class__(config).float(), {k: v.clone() for k, v in model.state_dict().items()}
     for number, layer in enumerate(model.model.layers):
-        found: list[Tensor] = []
-        hook = layer.mlp.down_proj.register_forward_pre_hook(lambda _, given, to=found: to.append(given[0][0]))
-        for some in ids:
-            model(input_ids=some)
-        hook.remove()
-        active, weight = torch.cat(found), layer.mlp.down_proj.weight
-        order = (active.std(0) * weight.norm(dim=0)).argsort(descending=True)
+        active, weight = given_to(layer.mlp.down_proj, model, ids), layer.mlp.down_proj.weight
         worth = (active.std(0) * weight.norm(dim=0)).square()
-        print(f"layer {number}: {worth[order[:units]].sum() / worth.sum():.0%} of what its units do is kept")
+        order = worth.argsort(descending=True)
+        if worth.sum() > 0:
+            print(f"layer {number}: {worth[order[:units]].sum() / worth.sum():.0%} of what its units do is kept")
         kept, lost = order[:units].sort().values, order[units:]
         prefix = f"model.layers.{number}.mlp"
         state[f"{prefix}.down_proj.bias"] += weight[:, lost] @ active.mean(0)[lost]
@@ -341,15 +344,16 @@ def main() -> None:
     parser.add_argument("--tokenizer", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--units", type=int, default=768)
-    parser.add_argument("--new-layers", type=int, default=1)
     parser.add_argument("--pairs", type=int, default=192, help="questions over which the encoder is watched")
     args = parser.parse_args()
     torch.manual_seed(0)
     tokenizer, encoder = AutoTokenizer.from_pretrained(args.tokenizer), reader_encoder()
+    if not 0 < args.units <= encoder.config.intermediate_size:
+        parser.error(f"--units {args.units}: MiniLM has {encoder.config.intermediate_size} of them")
     seen = Seen(encoder, question_pairs(args.pairs, 3))
     texts = [f"Question: {q}\n\n[1] {p}\n\nQuestion: {q}" for q, p in question_pairs(args.pairs // 4, 9)]
     shutil.rmtree(args.out, ignore_errors=True)
-    export(grafted(encoder, tokenizer, seen, texts, args.units, args.new_layers), tokenizer, args.out)
+    export(grafted(encoder, tokenizer, seen, texts, args.units), tokenizer, args.out)
 
 
 if __name__ == "__main__":

@@ -364,7 +364,7 @@ def grafted(tokenizer: Any) -> Any:
         encoder = pocket_graft.reader_encoder()
         pairs = pocket_graft.question_pairs(12, 3)
         seen = pocket_graft.Seen(encoder, pairs)
-        return pocket_graft.grafted(encoder, tokenizer, seen, [f"{q} {text}" for q, text in pairs[:4]], 768, 1)
+        return pocket_graft.grafted(encoder, tokenizer, seen, [f"{q} {text}" for q, text in pairs[:4]], 768)
 
 
 def test_a_grafted_model_copies_before_it_is_trained(grafted: Any, tokenizer: Any) -> None:
