@@ -81,6 +81,8 @@ def test_chat_lines(tmp_path: Path) -> None:
     [
         ('{"question": "Q", "answer": ', "not valid JSON"),
         ('["Q", "A"]', "not a JSON object but a list"),
+        ('{"question": "Q \\ud800", "answer": "A"}', "\\ud800 is half of a character"),
+        ("[" * 100_000, "nested too deeply"),
         ('{"answer": "A"}', "no question"),
         ('{"question": "Q"}', "no answer"),
         (

@@ -19,6 +19,7 @@ from typing import Any
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from ragraft.corpus.json_text import parsed
 from ragraft.errors import DataError
 from ragraft.types import Example
 
@@ -176,8 +177,8 @@ def _json_rows(text: str) -> Iterator[tuple[int, object]]:
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
-                yield number, json.loads(line)
-            except (json.JSONDecodeError, RecursionError) as error:
+                yield number, parsed(line)
+            except ValueError as error:
                 yield number, error
 
 

@@ -17,14 +17,22 @@ SOURCE = JsonlSource(type="jsonl", name="j", path="rows.jsonl", readers=("a",), 
 
 
 def test_each_line_is_a_document_and_bad_lines_are_named(tmp_path: Path) -> None:
-    rows = ['{"id": 7, "title": "Rope", "body": "Rope costs €12."}', "", "{nope", "[1]", '{"body": "x"}', '{"id": "b"}']
+    rows = [
+        '{"id": 7, "title": "Rope", "body": "Rope costs €12."}',
+        "",
+        "{nope",
+        "[1]",
+        '{"body": "x"}',
+        '{"id": "b"}',
+        r'{"id": 8, "body": "\ud800"}',
+    ]
     (tmp_path / "rows.jsonl").write_text("\n".join(rows))
     found = list(find(SOURCE, place(tmp_path)))
     (item,) = [i for i in found if isinstance(i, Item)]
     read = parse(item)
     assert isinstance(read, Document)
     assert (read.id, read.title, read.text, read.readers) == ("j/7", "Rope", "Rope costs €12.", ("a",))
-    assert [s.source for s in found if isinstance(s, Skipped)] == ["j:3", "j:4", "j:5", "j/b"]
+    assert [s.source for s in found if isinstance(s, Skipped)] == ["j:3", "j:4", "j:5", "j/b", "j:7"]
 
 
 def test_lines_are_read_one_by_one_and_a_long_one_is_skipped(tmp_path: Path) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 from collections.abc import Generator, Iterator
 from typing import Any, BinaryIO, cast
 
+from ragraft.corpus.json_text import parsed
 from ragraft.corpus.sources.fetch import Refused, fetcher
 from ragraft.corpus.sources.files import driver, open_store
 from ragraft.corpus.sources.item import Item, Place, Unavailable, content_hash
@@ -32,7 +32,7 @@ def _item(source: JsonlSource, line: bytes, number: int, place: Place) -> Item |
     if len(line) > place.limit:
         return Skipped(source=where, reason=f"a line longer than {place.limit >> 20} MB")
     try:
-        row: Any = json.loads(line)
+        row = parsed(line)
     except ValueError as error:
         return Skipped(source=where, reason=f"not JSON ({error})")
     if not isinstance(row, dict):
