@@ -169,6 +169,17 @@ def test_two_documents_never_share_an_id(tmp_path: Path) -> None:
     ]
 
 
+def test_a_file_whose_name_is_no_text_is_skipped_and_named(tmp_path: Path) -> None:
+    folder = project(tmp_path / "p", HEAD)
+    try:
+        (folder / "documents" / "caf\udce9.md").write_text("The café opens at 8.")
+    except OSError:
+        pytest.skip("this file system has no such names")
+    report = syncing.sync(opened(folder)[0])
+    assert report.documents == 2
+    assert [(s.source, s.reason) for s in report.skipped] == [(r"caf\udce9.md", "its name is no UTF-8; rename it")]
+
+
 def test_a_project_may_live_from_other_sources_alone(tmp_path: Path) -> None:
     folder = project(tmp_path / "p", ROWS)
     for path in (folder / "documents").iterdir():

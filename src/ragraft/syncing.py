@@ -237,7 +237,7 @@ def _look(
         if only is not None and part.name not in only:
             continue
         try:
-            for item in part.items():
+            for item in map(_storable, part.items()):
                 forgotten = isinstance(item, Item) and tombstones.held_back(item.id, content_key(item.hash), stones)
                 _consider(look, forgotten or item, index, spool)
                 if len(look.seen) % 64 == 0:
@@ -256,6 +256,15 @@ def _look(
             look.removed.append(name)
     _find_moves(look)
     return look
+
+
+def _storable(item: Item | Skipped) -> Item | Skipped:
+    """A name of bytes that are no text can be neither stored nor shown as it is: the document is skipped, its name escaped."""
+    name = item.source if isinstance(item, Skipped) else item.id
+    shown = name.encode(errors="backslashreplace").decode()
+    if shown == name:
+        return item
+    return Skipped(source=shown, reason="its name is no UTF-8; rename it")
 
 
 def _consider(look: _Look, item: Item | Skipped, index: Index | None, spool: _Spool) -> None:
