@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import shutil
 import time
@@ -22,7 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -40,6 +41,12 @@ WEIGHTS = (0.0, 0.3, 2.0, 1.0, 6.0)
 
 GUIDED = (-3, -2)
 """Layers, counted from the end, whose first head is told where to look: what they find can still be used."""
+
+SCALED = {"large": (1.0, math.inf), "small": (1e-3, 1.0)}
+"""Sizes of the stream's dimensions that count as units: those above 1 (a grafted model's), or those below (a joined one's)."""
+
+FOLLOW, FOLLOWED = "follow.safetensors", 2.0
+"""What `pocket_join.py` leaves for --follow, and the weight of following."""
 
 POINTERS = 1 / 16
 """Share of the places, at most, whose attention is guided."""
@@ -160,13 +167,49 @@ def missed(model: Any, batch: Batch, hidden: Tensor, number: int) -> Tensor:
     return torch.nn.functional.cross_entropy(scores.float(), batch.goals, reduction="none", ignore_index=-1)
 
 
-def token_losses(model: Any, batch: Batch, guided: Sequence[int] = GUIDED) -> tuple[Tensor, Tensor]:
-    """(K,) cross entropy of each predicted place and (P,) of where the guided heads look, summed over them, in nats; bf16 autocast."""
+class Elders(NamedTuple):
+    """Models of the same vocabulary to learn from: a `teacher`, whose predictions are a share `teach` of each target but those that
+    decide an answer (Hinton et al. 2015, at temperature 1), and a reader (`pocket_join.py`) whose stream, brought to the last dimensions
+    of the model's by `basis` (width, keep), these should follow; `sizes` (layers, keep)."""
+
+    teacher: Any = None
+    teach: float = 0.0
+    reader: Any = None
+    basis: Tensor | None = None
+    sizes: Tensor | None = None
+
+
+ALONE = Elders()
+
+
+def strayed(batch: Batch, hidden: Sequence[Tensor], elders: Elders) -> Tensor:
+    """Mean square of how far the followed dimensions are from the reader's, in units of their sizes, over the layers above the first."""
+    if elders.reader is None or elders.basis is None or elders.sizes is None:
+        return torch.zeros(())
+    with torch.no_grad():
+        wanted = [h.float() @ elders.basis for h in states(elders.reader, batch)]
+    keep, layers = elders.basis.shape[1], range(1, len(elders.sizes))
+    away = [(hidden[n][..., -keep:].float() - wanted[n]) / elders.sizes[n] for n in layers]
+    return torch.stack([a.square().clamp(max=25).mean() for a in away]).mean()
+
+
+def token_losses(
+    model: Any, batch: Batch, guided: Sequence[int] = GUIDED, elders: Elders = ALONE
+) -> tuple[Tensor, Tensor, Tensor]:
+    """(K,) cross entropy of each predicted place and (P,) of where the guided heads look, summed over them, in nats, and how far the
+    model has strayed from the reader it follows; bf16 autocast."""
     with torch.autocast(batch.tokens.device.type, torch.bfloat16):
         hidden = states(model, batch)
-        losses = torch.nn.functional.cross_entropy(logits(model, batch, hidden[-1]), batch.targets, reduction="none")
+        scores = logits(model, batch, hidden[-1])
+        losses = torch.nn.functional.cross_entropy(scores, batch.targets, reduction="none")
+        if elders.teacher is not None:
+            with torch.no_grad():
+                wanted = logits(elders.teacher, batch, states(elders.teacher, batch)[-1]).softmax(-1)
+            taught = torch.nn.functional.cross_entropy(scores, wanted, reduction="none")
+            losses = losses + elders.teach * (batch.weights < WEIGHTS[4]) * (taught - losses)
         layers = guided_layers(model, guided)
-        return losses, sum((missed(model, batch, hidden[n], n) for n in layers), torch.zeros(())) / len(layers)
+        off = sum((missed(model, batch, hidden[n], n) for n in layers), torch.zeros(())) / len(layers)
+        return losses, off, strayed(batch, hidden, elders)
 
 
 def guided_layers(model: Any, guided: Sequence[int]) -> list[int]:
@@ -281,7 +324,7 @@ class Scaled(torch.nn.Module):
 
 
 @torch.no_grad()
-def scale_rows(model: Any, batch: Batch) -> None:
+def scale_rows(model: Any, batch: Batch, scaled: str = "large") -> None:
     """Puts `Scaled` in the place of each layer's two last projections, by the sizes that a batch shows."""
     layers, found = model.model.layers, []
     norms = [n for layer in layers for n in (layer.input_layernorm, layer.post_attention_layernorm)]
@@ -293,7 +336,8 @@ def scale_rows(model: Any, batch: Batch) -> None:
         states(model, batch)
     for hook in hooks:
         hook.remove()
-    sizes = [size.clamp(min=1.0) for size in found[1:]]
+    low, high = SCALED[scaled]
+    sizes = [size.clamp(low, high) for size in found[1:]]
     for number, layer in enumerate(layers):
         layer.self_attn.o_proj = Scaled(layer.self_attn.o_proj, sizes[2 * number])
         layer.mlp.down_proj = Scaled(layer.mlp.down_proj, sizes[2 * number + 1])
@@ -353,7 +397,7 @@ def load(
         model = new_model(args.size, tokenizer, args.seed)
     model.set_attn_implementation(args.attention)
     model.to(device)
-    scale_rows(model, to_batch(Shards(args.data).take(0, 8), args.share, 0, device))
+    scale_rows(model, to_batch(Shards(args.data).take(0, 8), args.share, 0, device), args.scaled)
     opts = optimizers(model, args.matrix_rate, args.other_rate)
     if not saved.exists():
         return model, opts, {"step": 0, "begun": time.time(), "tokens": 0}
@@ -362,6 +406,27 @@ def load(
     ):
         opt.load_state_dict(state)
     return model, opts, json.loads((saved / "progress.json").read_text())
+
+
+def elders_of(args: argparse.Namespace, device: torch.device) -> Elders:
+    """Those that --teacher and --follow name, frozen."""
+    from safetensors.torch import load_file
+    from transformers import AutoModelForCausalLM
+
+    def frozen(name: str) -> Any:
+        if not name:
+            return None
+        model: Any = AutoModelForCausalLM.from_pretrained(name, dtype=torch.bfloat16)
+        model.set_attn_implementation(args.attention)
+        return model.to(device).requires_grad_(False)
+
+    path = Path(args.start) / FOLLOW
+    if args.follow and not path.is_file():
+        raise SystemExit(
+            f"--follow {args.follow}: {path} is missing; --start must be a folder that pocket_join.py made"
+        )
+    maps = load_file(path, device=str(device)) if args.follow else {}
+    return Elders(frozen(args.teacher), args.teach, frozen(args.follow), maps.get("basis"), maps.get("sizes"))
 
 
 def train(args: argparse.Namespace) -> float:
@@ -374,6 +439,7 @@ def train(args: argparse.Namespace) -> float:
     args.out.mkdir(parents=True, exist_ok=True)
     tokenizer = AutoTokenizer.from_pretrained(args.tokenizer)
     model, opts, at = load(args, tokenizer, device)
+    elders = elders_of(args, device)
     losses_of = torch.compile(token_losses, dynamic=False) if args.compile else token_losses
     shards, progress_of = Shards(args.data), budget(args.steps, args.until)
     step, loss, shown, saved = int(at["step"]), float("nan"), (time.time(), at["tokens"]), time.time()
@@ -384,10 +450,10 @@ def train(args: argparse.Namespace) -> float:
     coming = prepare(step)
     while (progress := workers.agreed(progress_of(step, at["begun"]))) < 1.0:
         batch, coming = coming.result(), prepare(step + 1)
-        losses, off = losses_of(model, batch, args.guided)
+        losses, off, away = losses_of(model, batch, args.guided, elders)
         mean = (losses * batch.weights).sum() / batch.weights.sum()
         pointed = off.sum() / (batch.goals >= 0).sum().clamp(min=1)
-        (mean + args.guide * pointed).backward()
+        (mean + args.guide * pointed + FOLLOWED * away).backward()
         workers.average(model)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for opt, peak in zip(opts, (args.matrix_rate, args.other_rate), strict=True):
@@ -410,6 +476,7 @@ def train(args: argparse.Namespace) -> float:
                 loss=loss,
                 answer=answer,
                 pointed=pointed.item(),
+                strayed=away.item(),
                 tokens=at["tokens"],
                 tokens_per_second=speed,
             )
@@ -452,8 +519,12 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
         "--guide", type=float, default=0.5, help="weight of guided attention; 0 leaves the heads to themselves"
     )
     parser.add_argument(
-        "--guided", type=int, nargs=2, default=GUIDED, help="layers that are guided, counted from the end"
+        "--guided", type=int, nargs="+", default=GUIDED, help="layers that are guided, counted from the end"
     )
+    parser.add_argument("--scaled", choices=sorted(SCALED), default="large", help="dimensions trained in their units")
+    parser.add_argument("--follow", default="", help="the reader of a joined --start, for its part to follow")
+    parser.add_argument("--teacher", default="", help="model directory of the same vocabulary to learn from as well")
+    parser.add_argument("--teach", type=float, default=0.7, help="share of a target that is the teacher's prediction")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--log-every", type=int, default=10)

@@ -13,6 +13,7 @@ import data_rows
 import data_swap
 import data_words
 import pocket_graft
+import pocket_join
 import pocket_pack
 import pocket_train
 import pytest
@@ -416,6 +417,99 @@ def test_rows_in_units_of_the_stream_change_nothing(grafted: Any, packed: Path) 
     other.load_state_dict(pocket_train.folded(model))
     for one, two in zip(grafted.parameters(), other.parameters(), strict=True):
         torch.testing.assert_close(one, two, rtol=1e-5, atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def writer() -> Any:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(
+        pocket_folder(), dtype=torch.float32, attn_implementation="eager"
+    ).eval()
+
+
+@pytest.fixture(scope="module")
+def joined(writer: Any, grafted: Any, packed: Path) -> Any:
+    import torch
+
+    torch.manual_seed(0)
+    grafted.set_attn_implementation("eager")
+    batch = pocket_train.to_batch(pocket_train.Shards(packed).take(0, 6), 1.0, 0, torch.device("cpu"))
+    shape = pocket_join.Shape(keep=128, heads=4, units=256, gain=0.0, steps=10)
+    with torch.no_grad():
+        return pocket_join.joined(writer, grafted, [batch], shape)
+
+
+def test_a_joined_model_writes_as_its_writer_does(joined: Any, writer: Any, tokenizer: Any) -> None:
+    import torch
+
+    ids = torch.tensor([tokenizer(" ".join(TEXT)).input_ids])
+    with torch.no_grad():
+        said, meant = joined[0](ids).logits.log_softmax(-1), writer(ids).logits.log_softmax(-1)
+    assert (said.argmax(-1) == meant.argmax(-1)).float().mean() > 0.9
+    assert (meant.exp() * (meant - said)).sum(-1).mean() < 0.02
+
+
+def test_a_joined_model_carries_the_readers_stream(joined: Any, grafted: Any, packed: Path, tokenizer: Any) -> None:
+    import torch
+
+    model, follow = joined
+    batch = pocket_train.to_batch(pocket_train.Shards(packed).take(0, 2), 1.0, 0, torch.device("cpu"))
+    real = batch.tokens != tokenizer.pad_token_id
+    with torch.no_grad():
+        pairs = zip(pocket_train.states(model, batch)[:2], pocket_train.states(grafted, batch)[:2], strict=True)
+        for (ours, theirs), least in zip(pairs, (0.999, 0.8), strict=True):
+            part, whole = ours[real][:, -128:], theirs[real] @ follow["basis"]
+            alike = torch.corrcoef(torch.stack([(x - x.mean(0)).flatten() for x in (part, whole)]))[0, 1]
+            assert alike > least
+
+
+def test_a_joined_model_is_trained_to_follow_its_reader(
+    joined: Any, grafted: Any, tokenizer: Any, packed: Path, tmp_path: Path
+) -> None:
+    import json
+
+    from safetensors.torch import save_file
+
+    model, follow = joined
+    for folder, made in (("reader", grafted), ("start", model)):
+        pocket_train.export(made, tokenizer, tmp_path / folder)
+    args = arguments(packed, tmp_path / "run", 8)
+    args.start, args.follow, args.scaled, args.guided = tmp_path / "start", str(tmp_path / "reader"), "small", (-2, -1)
+    with pytest.raises(SystemExit, match=r"follow\.safetensors is missing"):
+        pocket_train.train(args)
+    save_file({name: value.contiguous() for name, value in follow.items()}, tmp_path / "start" / pocket_train.FOLLOW)
+    args.matrix_rate = 0.003
+    assert pocket_train.train(args) < 12
+    logged = [json.loads(line)["strayed"] for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert logged[-1] < logged[0]
+
+
+def test_the_full_join_fits_the_package(writer: Any, grafted: Any) -> None:
+    from transformers import LlamaForCausalLM
+
+    shape = pocket_join.Shape()
+    config = pocket_join.joined_config(writer, grafted, shape.keep, shape.heads, shape.units)
+    assert 2 * sum(p.numel() for p in LlamaForCausalLM(config).parameters()) < 44.2e6
+    with pytest.raises(SystemExit, match="must be a multiple of 12"):
+        pocket_join.joined_config(writer, grafted, 201, 8, 512)
+
+
+def test_a_teacher_that_agrees_has_nothing_to_teach(packed: Path, tokenizer: Any) -> None:
+    import torch
+
+    model = pocket_train.new_model("test", tokenizer, 0)
+    batch = pocket_train.to_batch(pocket_train.Shards(packed).take(0, 2), 1.0, 0, torch.device("cpu"))
+    plain = batch.weights < pocket_train.WEIGHTS[4]
+
+    def pull(elders: pocket_train.Elders) -> float:
+        model.zero_grad()
+        losses = pocket_train.token_losses(model, batch, elders=elders)[0]
+        losses[plain].mean().backward()
+        return float(torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]).norm())
+
+    assert pull(pocket_train.Elders(teacher=model, teach=1.0)) < 0.02 * pull(pocket_train.ALONE)
 
 
 def test_the_rate_rises_stays_and_falls_to_zero() -> None:
