@@ -36,13 +36,13 @@ SCALE = 0.1
 """Size of the reader's stream in the joined one: too small to disturb the writer (0.5 % of its size at the bottom, 15 % at the top)."""
 SPREAD = 0.02
 """Standard deviation of new weights."""
+Pairs = tuple[list[int], list[int]]
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Reading:
-    """What one RMSNorm of the reader gives to its projections: covariances of the stream h and of what is read, x, (width, width), their
-    means, and a root (width, width) of what the projections make of x. `fit` adds the map (width, keep) and offset from reduced and
-    normed states to x, their sizes (keep,) and second moments (keep + 1, keep + 1), the last for a constant."""
+    """What one RMSNorm of the reader gives to its projections: means (width,) and covariances (width, width) of the stream h and of what is read, x,
+    and a root (width, width) of what the projections make of x, `total` in all."""
 
     stream: Tensor
     cross: Tensor
@@ -50,10 +50,6 @@ class Reading:
     read: Tensor
     use: Tensor
     total: float
-    map: Tensor
-    offset: Tensor
-    sizes: Tensor
-    second: Tensor
 
     @classmethod
     def of(cls, given: Tensor, read: Tensor, matrices: Sequence[Tensor]) -> Reading:
@@ -61,36 +57,37 @@ class Reading:
         stream, cross = (given - mean).T @ (given - mean) / len(given), (read - centre).T @ (given - mean) / len(given)
         varies = (read - centre).T @ (read - centre) / len(given)
         use = sum((w.T @ w / ((w @ varies) * w).sum().clamp(min=1e-9) for w in matrices), torch.zeros_like(varies))
-        half, none = root(use)[0], torch.zeros(0)
-        return cls(
-            stream=stream,
-            cross=cross,
-            mean=mean,
-            read=centre,
-            use=half,
-            total=(half @ varies @ half).trace().item(),
-            map=none,
-            offset=none,
-            sizes=none,
-            second=none,
-        )
+        half = root(use)[0]
+        total = (half @ varies @ half).trace().item()
+        return cls(stream=stream, cross=cross, mean=mean, read=centre, use=half, total=total)
 
     def told(self, basis: Tensor) -> Tensor:
         """Share of what the projections make of x that the stream's part in this basis tells."""
         across, within = self.use @ self.cross @ basis, basis.T @ self.stream @ basis
         return (across @ torch.linalg.solve(within + ridge(within), across.T)).trace() / self.total
 
-    def fit(self, basis: Tensor) -> None:
+    def reduced(self, basis: Tensor) -> Reduced:
         within, mean = basis.T @ self.stream @ basis, basis.T @ self.mean
         sizes = within.diagonal().clamp(min=0).sqrt()
-        self.sizes = sizes.clamp(min=1e-3 * sizes.mean().item())
+        sizes = sizes.clamp(min=1e-3 * sizes.mean().item())
         to_read = self.cross @ basis @ torch.linalg.inv(within + ridge(within))
-        self.map, self.offset = to_read * self.sizes, self.read - to_read @ mean
-        normed = torch.cat([mean / self.sizes, torch.ones(1)])
-        self.second = normed[:, None] * normed
-        self.second[:-1, :-1] += within / (self.sizes[:, None] * self.sizes)
+        normed = torch.cat([mean / sizes, torch.ones(1)])
+        second = normed[:, None] * normed
+        second[:-1, :-1] += within / (sizes[:, None] * sizes)
+        return Reduced(map=to_read * sizes, offset=self.read - to_read @ mean, sizes=sizes, second=second)
 
-    def reads(self, linear: Any, rows: Sequence[int] | slice = slice(None)) -> Tensor:
+
+@dataclass(frozen=True, kw_only=True)
+class Reduced:
+    """From the stream in a basis, in units of its `sizes` (keep,), to x: a map (width, keep) and an offset (width,); `second` holds the second
+    moments (keep + 1, keep + 1) of the former, the last row those with a constant."""
+
+    map: Tensor
+    offset: Tensor
+    sizes: Tensor
+    second: Tensor
+
+    def reads(self, linear: Any, rows: Sequence[int] | slice) -> Tensor:
         """(rows, keep + 1): weights of a projection on reduced states, and its bias."""
         weight, bias = linear.weight[rows], bias_of(linear)[rows]
         return torch.cat([weight @ self.map, (bias + weight @ self.offset)[:, None]], 1)
@@ -185,7 +182,7 @@ def joined_config(writer: Any, reader: Any, keep: int, heads: int, units: int) -
     return old.__class__(**{**old.to_dict(), **changes})
 
 
-def turning(writer: Any, reader: Any) -> tuple[list[int], list[int]]:
+def turning(writer: Any, reader: Any) -> Pairs:
     """The pairs of a joined head that take over the reader's fast pairs, which have their frequencies; the others, slowest first."""
     ours, theirs = writer.config, reader.config
     base, other = (math.log(c.rope_parameters["rope_theta"]) / c.head_dim for c in (ours, theirs))
@@ -193,7 +190,7 @@ def turning(writer: Any, reader: Any) -> tuple[list[int], list[int]]:
     return fast, [n for n in range(ours.head_dim // 2 - 1, -1, -1) if n not in fast]
 
 
-def copy_scores(to: Any, at: int, part: Any, head: int, point: Reading, pairs: tuple[list[int], list[int]]) -> None:
+def copy_scores(to: Any, at: int, part: Any, head: int, point: Reduced, pairs: Pairs) -> None:
     """The scores of the reader's head `head` become those of the head whose rows start at `at`."""
     width, half, first = part.head_dim, to.head_dim // 2, to.q_proj.weight.shape[1] - len(point.sizes)
     fast, slow = pairs
@@ -214,7 +211,7 @@ def copy_scores(to: Any, at: int, part: Any, head: int, point: Reading, pairs: t
 
 
 def copy_attention(
-    to: Any, part: Any, point: Reading, made: Tensor, out: Tensor, first: int, kept: int, pairs: Any
+    to: Any, part: Any, point: Reduced, made: Tensor, out: Tensor, first: int, kept: int, pairs: Pairs
 ) -> None:
     """The `kept` heads of the reader that add most become those from number `first`. `made`: (tokens, width) what its heads found;
     `out`: (width, keep) brings what they write to the joined stream."""
@@ -237,7 +234,7 @@ def copy_attention(
     to.o_proj.bias[stream:] = out.T @ bias_of(part.o_proj) + writes[:, lost] @ made.mean(0)[lost]
 
 
-def copy_units(to: Any, part: Any, point: Reading, made: Tensor, out: Tensor, first: int) -> None:
+def copy_units(to: Any, part: Any, point: Reduced, made: Tensor, out: Tensor, first: int) -> None:
     """The reader's units that add most become those from number `first`. `made`: (tokens, units) what they say."""
     stream, writes = to.down_proj.weight.shape[0] - len(point.sizes), out.T @ part.down_proj.weight
     worth = made.var(0) * (writes / point.sizes[:, None]).square().sum(0)
@@ -268,7 +265,7 @@ def copy_writer(to: Any, layer: Any, first: int) -> None:
     to.mlp.down_proj.weight[:width, :units] = layer.mlp.down_proj.weight
 
 
-def point_in_last(to: Any, layer: Any, part: Any, point: Reading, heads: int, gain: float, pairs: Any) -> None:
+def point_in_last(to: Any, layer: Any, part: Any, point: Reduced, heads: int, gain: float, pairs: Pairs) -> None:
     """The reader's first head points; what the writer's first head copies from there goes to the writer's stream. The rest is new."""
     size, width = to.self_attn.head_dim, layer.self_attn.q_proj.weight.shape[1]
     copy_scores(to.self_attn, 0, part, 0, point, pairs)
@@ -307,13 +304,12 @@ def joined(writer: Any, reader: Any, batches: Sequence[Batch], shape: Shape) -> 
     (layers, keep) of what goes into each layer there."""
     from transformers import LlamaForCausalLM
 
-    model = LlamaForCausalLM(joined_config(writer, reader, shape.keep, shape.heads, shape.units)).float().eval()
+    model: Any = LlamaForCausalLM(joined_config(writer, reader, shape.keep, shape.heads, shape.units)).float().eval()
     model.set_attn_implementation("eager")
     layers, width, own = writer.config.num_hidden_layers, writer.config.hidden_size, writer.config.num_attention_heads
-    points, empty, pairs = readings(reader, layers, batches), reader.config.pad_token_id, turning(writer, reader)
-    basis = basis_of(points, shape.keep, shape.steps)
-    for point in points:
-        point.fit(basis)
+    found, empty, pairs = readings(reader, layers, batches), reader.config.pad_token_id, turning(writer, reader)
+    basis = basis_of(found, shape.keep, shape.steps)
+    points = [reading.reduced(basis) for reading in found]
     out, table = SCALE * basis, model.model.embed_tokens.weight
     table[:, :width], table[:, width:] = writer.model.embed_tokens.weight, reader.model.embed_tokens.weight @ out
     for number, (to, layer, old) in enumerate(
@@ -331,8 +327,8 @@ def joined(writer: Any, reader: Any, batches: Sequence[Batch], shape: Shape) -> 
             point_in_last(to, layer, old.self_attn, attending, own, shape.gain, pairs)
             continue
         parts = [old.self_attn.o_proj, old.mlp.down_proj]
-        (found, _), (said, _) = watched(reader, parts, batches, empty)
-        copy_attention(to.self_attn, old.self_attn, attending, found, out, own, shape.heads, pairs)
+        (looked, _), (said, _) = watched(reader, parts, batches, empty)
+        copy_attention(to.self_attn, old.self_attn, attending, looked, out, own, shape.heads, pairs)
         copy_units(to.mlp, old.mlp, feeding, said, out, layer.mlp.gate_proj.weight.shape[0])
     model.model.norm.weight[:width], model.model.norm.weight[width:] = writer.model.norm.weight, 0.0
     sized(model, writer, batches[:1])
