@@ -33,6 +33,7 @@ from typing import Any
 
 import torch
 from pocket_pack import QUESTIONS
+from pocket_train import export, norms
 from torch import Tensor
 
 from ragraft.models import span
@@ -309,10 +310,9 @@ def given_to(part: Any, model: Any, ids: list[Tensor]) -> Tensor:
 
 def sized(model: Any, ids: list[Tensor]) -> None:
     """RMSNorm divides by the size of h; its weight gives the mean size back. The last one gives it to the codes alone."""
-    for layer in model.model.layers:
-        for norm in (layer.input_layernorm, layer.post_attention_layernorm):
-            norm.weight *= given_to(norm, model, ids).square().mean(-1).sqrt().mean()
-    last = model.model.norm
+    *inner, last = norms(model)
+    for norm in inner:
+        norm.weight *= given_to(norm, model, ids).square().mean(-1).sqrt().mean()
     last.weight[-SIDE:] *= given_to(last, model, ids).square().mean(-1).sqrt().mean()
 
 
@@ -337,7 +337,6 @@ def pruned(model: Any, ids: list[Tensor], units: int) -> Any:
 
 @torch.no_grad()
 def main() -> None:
-    from pocket_train import export
     from transformers import AutoTokenizer
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 import torch
 from pocket_pack import ARRAYS
-from pocket_train import FOLLOW, Batch, export, states, to_batch
+from pocket_train import FOLLOW, Batch, export, norms, states, to_batch
 from torch import Tensor
 
 SCALE = 0.1
@@ -129,11 +129,6 @@ def watched(model: Any, parts: Sequence[Any], batches: Sequence[Batch], empty: i
     return [(torch.cat(a), torch.cat(b)) for a, b in zip(given, made, strict=True)]
 
 
-def norms(model: Any) -> list[Any]:
-    pairs = [(layer.input_layernorm, layer.post_attention_layernorm) for layer in model.model.layers]
-    return [*(norm for pair in pairs for norm in pair), model.model.norm]
-
-
 def readings(reader: Any, layers: int, batches: Sequence[Batch]) -> list[Reading]:
     """Of each attention and each feed-forward part of the first layers; of the last the attention alone, whose first head points."""
     seen, width, found = watched(reader, norms(reader), batches, reader.config.pad_token_id), reader.config.head_dim, []
@@ -171,6 +166,14 @@ def joined_config(writer: Any, reader: Any, keep: int, heads: int, units: int) -
         raise SystemExit(f"--keep {keep}, --heads {heads}: {old.hidden_size} + {keep} must be a multiple of {count}")
     if reader.config.num_hidden_layers < old.num_hidden_layers:
         raise SystemExit("--reader: fewer layers than the writer has")
+    has = reader.config
+    for option, asked, most in (
+        ("--keep", keep, has.hidden_size),
+        ("--heads", heads, has.num_attention_heads),
+        ("--units", units, has.intermediate_size),
+    ):
+        if not 0 < asked <= most:
+            raise SystemExit(f"{option} {asked}: the reader has {most}")
     changes = {
         "hidden_size": old.hidden_size + keep,
         "intermediate_size": old.intermediate_size + units,
@@ -358,7 +361,7 @@ def main() -> None:
         model.set_attn_implementation("eager")
     with np.load(args.shard) as shard:
         arrays = {name: shard[name][: args.sequences] for name in ARRAYS}
-    parts = range(0, args.sequences, 8)
+    parts = range(0, len(arrays["tokens"]), 8)
     batches = [to_batch({k: v[n : n + 8] for k, v in arrays.items()}, 0.3, 0, torch.device("cpu")) for n in parts]
     shape = Shape(keep=args.keep, heads=args.heads, units=args.units, gain=args.gain)
     model, follow = joined(writer, reader, batches, shape)

@@ -213,7 +213,7 @@ def token_losses(
 
 
 def guided_layers(model: Any, guided: Sequence[int]) -> list[int]:
-    """Numbers of the layers that are named by their place from the end."""
+    """Numbers of the layers that are named by their place from the end; the first one for those that a small model lacks."""
     return [max(0, model.config.num_hidden_layers + n) for n in guided]
 
 
@@ -323,14 +323,19 @@ class Scaled(torch.nn.Module):
         return torch.nn.functional.linear(x, self.weight, self.bias) * self.rows.to(torch.bfloat16)
 
 
+def norms(model: Any) -> list[Any]:
+    """Every RMSNorm in the order of the stream: two a layer and the last one."""
+    pairs = [(layer.input_layernorm, layer.post_attention_layernorm) for layer in model.model.layers]
+    return [*(norm for pair in pairs for norm in pair), model.model.norm]
+
+
 @torch.no_grad()
 def scale_rows(model: Any, batch: Batch, scaled: str = "large") -> None:
     """Puts `Scaled` in the place of each layer's two last projections, by the sizes that a batch shows."""
     layers, found = model.model.layers, []
-    norms = [n for layer in layers for n in (layer.input_layernorm, layer.post_attention_layernorm)]
     hooks = [
         n.register_forward_pre_hook(lambda _, given: found.append(given[0].float().square().mean((0, 1)).sqrt()))
-        for n in [*norms, model.model.norm]
+        for n in norms(model)
     ]
     with torch.autocast(batch.tokens.device.type, torch.bfloat16):
         states(model, batch)
@@ -408,15 +413,20 @@ def load(
     return model, opts, json.loads((saved / "progress.json").read_text())
 
 
-def elders_of(args: argparse.Namespace, device: torch.device) -> Elders:
-    """Those that --teacher and --follow name, frozen."""
+def elders_of(args: argparse.Namespace, words: int, device: torch.device) -> Elders:
+    """Those that --teacher and --follow name, frozen. Raises SystemExit for one whose vocabulary has not this many words, and where the
+    start was not made to follow."""
     from safetensors.torch import load_file
     from transformers import AutoModelForCausalLM
 
-    def frozen(name: str) -> Any:
+    def frozen(option: str, name: str) -> Any:
         if not name:
             return None
+        if not (Path(name) / "config.json").is_file():
+            raise SystemExit(f"{option} {name}: not a model's folder")
         model: Any = AutoModelForCausalLM.from_pretrained(name, dtype=torch.bfloat16)
+        if model.config.vocab_size != words:
+            raise SystemExit(f"{option} {name}: {model.config.vocab_size} words in its vocabulary, not {words}")
         model.set_attn_implementation(args.attention)
         return model.to(device).requires_grad_(False)
 
@@ -426,7 +436,8 @@ def elders_of(args: argparse.Namespace, device: torch.device) -> Elders:
             f"--follow {args.follow}: {path} is missing; --start must be a folder that pocket_join.py made"
         )
     maps = load_file(path, device=str(device)) if args.follow else {}
-    return Elders(frozen(args.teacher), args.teach, frozen(args.follow), maps.get("basis"), maps.get("sizes"))
+    teacher, reader = frozen("--teacher", args.teacher), frozen("--follow", args.follow)
+    return Elders(teacher, args.teach, reader, maps.get("basis"), maps.get("sizes"))
 
 
 def train(args: argparse.Namespace) -> float:
@@ -439,7 +450,7 @@ def train(args: argparse.Namespace) -> float:
     args.out.mkdir(parents=True, exist_ok=True)
     tokenizer = AutoTokenizer.from_pretrained(args.tokenizer)
     model, opts, at = load(args, tokenizer, device)
-    elders = elders_of(args, device)
+    elders = elders_of(args, model.config.vocab_size, device)
     losses_of = torch.compile(token_losses, dynamic=False) if args.compile else token_losses
     shards, progress_of = Shards(args.data), budget(args.steps, args.until)
     step, loss, shown, saved = int(at["step"]), float("nan"), (time.time(), at["tokens"]), time.time()
@@ -476,7 +487,7 @@ def train(args: argparse.Namespace) -> float:
                 loss=loss,
                 answer=answer,
                 pointed=pointed.item(),
-                strayed=away.item(),
+                **({"strayed": away.item()} if elders.reader is not None else {}),
                 tokens=at["tokens"],
                 tokens_per_second=speed,
             )
@@ -533,7 +544,10 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
         "--attention", choices=("sdpa", "eager"), default="sdpa", help="eager is the faster one on a CPU when compiled"
     )
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True)
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if max(args.guided) >= 0:
+        parser.error(f"--guided {max(args.guided)}: layers are counted from the end, -1 is the last")
+    return args
 
 
 if __name__ == "__main__":

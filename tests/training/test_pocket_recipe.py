@@ -494,6 +494,26 @@ def test_the_full_join_fits_the_package(writer: Any, grafted: Any) -> None:
     assert 2 * sum(p.numel() for p in LlamaForCausalLM(config).parameters()) < 44.2e6
     with pytest.raises(SystemExit, match="must be a multiple of 12"):
         pocket_join.joined_config(writer, grafted, 201, 8, 512)
+    with pytest.raises(SystemExit, match="--units 2000: the reader has 768"):
+        pocket_join.joined_config(writer, grafted, 200, 8, 2000)
+
+
+def test_bad_elders_and_layers_are_one_line(packed: Path, tmp_path: Path) -> None:
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    small = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    other = LlamaForCausalLM(LlamaConfig(vocab_size=100, **small))
+    other.save_pretrained(tmp_path / "other")
+    args = arguments(packed, tmp_path / "run", 2)
+    for name, said in (
+        (tmp_path / "none", "not a model's folder"),
+        (tmp_path / "other", "100 words in its vocabulary"),
+    ):
+        args.teacher = str(name)
+        with pytest.raises(SystemExit, match=said):
+            pocket_train.train(args)
+    with pytest.raises(SystemExit):
+        pocket_train.arguments("--data d --tokenizer t --out o --steps 1 --guided 3".split())
 
 
 def test_a_teacher_that_agrees_has_nothing_to_teach(packed: Path, tokenizer: Any) -> None:
