@@ -75,6 +75,8 @@ def test_no_documents_names_folder_and_globs(project: Path) -> None:
         found(project, include=("*.pdf",))
     with pytest.raises(DataError, match="nowhere: no such folder"):
         found(project, root="nowhere")
+    with pytest.raises(DataError, match=r"a\.md: a file, not a folder"):
+        found(project, root="documents/a.md")
 
 
 @pytest.mark.parametrize(
@@ -117,6 +119,8 @@ def test_a_named_folder_has_its_name_before_every_id(project: Path) -> None:
     assert [(i.id, i.readers, i.tags) for i in items] == [("kb/pay.md", ("hr",), ("pay",))]
     with pytest.raises(Unavailable, match="gone: no such folder"):
         list(find(source.model_copy(update={"url": "gone"}), place(project)))
+    with pytest.raises(Unavailable, match=r"a\.md: a file, not a folder"):
+        list(find(source.model_copy(update={"url": "documents/a.md"}), place(project)))
 
 
 def test_any_fsspec_store(project: Path) -> None:

@@ -37,7 +37,7 @@ def documents(place: Place, config: DocumentsSection) -> Iterator[Item | Skipped
     """
     root = place.folder / config.root
     if not root.is_dir():
-        raise DataError(f"{root}: no such folder; make it and put documents there, or set `root` in [documents]")
+        raise DataError(f"{root}: {_absent(root)}; put documents into a folder of that name, or set `root` in [documents]")
     names = set(_walk(root))
     ids = _wanted(names, config.include, config.exclude)
     if not ids:
@@ -58,7 +58,7 @@ def find(source: FilesSource, place: Place) -> Iterator[Item | Skipped]:
     else:
         root = local_folder(source, place)
         if root is None or not root.is_dir():
-            raise Unavailable(f"{source.url}: no such folder")
+            raise Unavailable(f"{source.url}: {_absent(root)}")
         there = set(_walk(root))
         names = _wanted(there, source.include, source.exclude)
         if not names:  # perhaps a disk that is not mounted
@@ -260,6 +260,10 @@ def open_store(shown: str, place: Place) -> Any:
         raise ConfigError(f"{shown}: {protocol}:// needs a package that is not installed; {remedy}") from error
     except ValueError as error:
         raise ConfigError(f"{shown}: not a URL that can be read ({protocol}:// is not known)") from error
+
+
+def _absent(folder: Path | None) -> str:
+    return "a file, not a folder" if folder is not None and folder.exists() else "no such folder"
 
 
 @contextlib.contextmanager
