@@ -37,7 +37,9 @@ def documents(place: Place, config: DocumentsSection) -> Iterator[Item | Skipped
     """
     root = place.folder / config.root
     if not root.is_dir():
-        raise DataError(f"{root}: {_absent(root)}; put documents into a folder of that name, or set `root` in [documents]")
+        raise DataError(
+            f"{root}: {_absent(root)}; put documents into a folder of that name, or set `root` in [documents]"
+        )
     names = set(_walk(root))
     ids = _wanted(names, config.include, config.exclude)
     if not ids:
