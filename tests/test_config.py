@@ -27,6 +27,8 @@ def load(folder: Path, text: str) -> config.Config:
         ("[project]\ntask = 'sing'", r":2: `project.task`"),
         ("[[documents.rules]]\npath = 'x'", r"`documents.rules.readers`: field required"),
         ("[tuning\nrank = 1", r"not valid TOML"),
+        ("[retrieval]\nsentences = 0", r":2: `retrieval.sentences`: input should be greater than or equal to 1, not 0"),
+        ("[retrieval]\nsentences = 3\nneighbours = 1", r"sentences = 3 shows less .* neighbours = 1 more: set one"),
     ],
 )
 def test_a_mistake_names_line_and_remedy(tmp_path: Path, text: str, message: str) -> None:
@@ -65,6 +67,7 @@ def test_the_template_and_every_default_in_its_comments_are_true(tmp_path: Path)
         "bm25_weight",
         "floor",
         "reranker",
+        "sentences",
         "where",
         "exclude",
         "[[",

@@ -101,6 +101,8 @@ class RetrievalSection(Section):
     """How many chunks before and after each passage are shown with it; the first to go when a prompt is too long."""
     rerank_candidates: Positive = 20
     """How many of the fused candidates the reranker reads."""
+    sentences: Positive | None = None
+    """How many sentences of all passages together a generator reads, the best of them (`systems.compress`). None: whole passages."""
 
     @field_validator("where")
     @classmethod
@@ -111,6 +113,14 @@ class RetrievalSection(Section):
             except ConfigError as error:
                 raise ValueError(str(error)) from error
         return where
+
+    @model_validator(mode="after")
+    def _one_size(self) -> RetrievalSection:
+        if self.sentences is not None and self.neighbours:
+            raise ValueError(
+                f"sentences = {self.sentences} shows less than the passages, neighbours = {self.neighbours} more: set one of them"
+            )
+        return self
 
 
 class TuningSection(Section):

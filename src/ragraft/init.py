@@ -77,6 +77,7 @@ generator = "pocket"             # or hf:NAME_OR_PATH, openai:MODEL, http://HOST
 # [retrieval]
 # passages = 4                   # `ragraft tune-retrieval` chooses this, bm25_weight and floor on your examples
 # neighbours = 0                 # chunks before and after each passage that are shown with it
+# sentences = 3                  # a generator reads only the best sentences of all passages: for small models, and fewer tokens
 # where = ""                     # a filter that every search applies, such as "tag = 'public'"
 # language = "English"
 

@@ -25,6 +25,7 @@ from ragraft.prompting import messages
 from ragraft.retrieve import history
 from ragraft.sourcing import SqlSource
 from ragraft.systems import classify
+from ragraft.systems.compress import compressed
 from ragraft.systems.quote import FALSE_REFUSALS, NEVER_REFUSE, best_quotes, calibrate
 from ragraft.systems.system import Retriever, System
 from ragraft.tune import encoder, lora, rows
@@ -132,6 +133,7 @@ def adapter_key(context: Context, arm: ArmName, parts: Split) -> str:
             "classify", parts.train, parts.dev, config.tuning, config.project.seed, context.embedder_fingerprint
         )
     seen = (context.knowledge_fingerprint(), context.evaluation_reader) if arm == "raft" else ""
+    reads = context.span_reader_fingerprint if arm == "raft" and config.retrieval.sentences is not None else ""
     return fingerprint(
         arm,
         parts.train,
@@ -139,7 +141,7 @@ def adapter_key(context: Context, arm: ArmName, parts: Split) -> str:
         config.tuning,
         config.project,
         seen,
-        config.retrieval.passages,
+        reads,
         *_generation(context, arm),
     )
 
@@ -203,7 +205,12 @@ def training_rows(context: Context, arm: ArmName, examples: Sequence[Example]) -
         style=config.project.instruction,
         marked=context.marks_passages,
         fits=lambda prompt: context.generator.count(prompt) <= limit,
+        compress=_compressor(context) if config.retrieval.sentences is not None else lambda _, found: found,
     )
+
+
+def _compressor(context: Context) -> rows.Compress:
+    return partial(compressed, context.embedder, context.span_reader, sentences=context.config.retrieval.sentences)
 
 
 # --- systems -----------------------------------------------------------------------------------------------------------
@@ -230,6 +237,7 @@ def build_system(context: Context, arm: ArmName, parts: Split | None, adapter: A
         marked=context.marks_passages,
         max_new_tokens=config.evaluation.max_new_tokens,
         refuse_below=_calibrated(context, parts) if arm == "quote" and parts else NEVER_REFUSE,
+        sentences=config.retrieval.sentences,
     )
 
 

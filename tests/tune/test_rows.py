@@ -1,6 +1,7 @@
 """Closed-book and RAFT rows: what stands in the prompt, what the target is, and the lineage."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -163,3 +164,32 @@ def test_facts_match_whole_words_only() -> None:
     decoy = chunk("plans", 0, "It costs 112 eurosterling.")
     chunks = {"plans": (decoy, PLANS[1])}
     assert [p.chunk.id for p in find_oracle(PRICE, found([decoy]), chunks)] == ["plans#1"]
+
+
+def shortened(questions: Sequence[str], found: Sequence[Sequence[Passage]]) -> list[list[Passage]]:
+    """The passages backwards, of each the first six words."""
+    assert len(questions) == len(found)
+    return [[replace(p, excerpt=" ".join(p.chunk.text.split()[:6])) for p in reversed(ps)] for ps in found]
+
+
+def test_a_prompt_shows_what_compression_leaves_in_its_order() -> None:
+    config = TuningSection.model_validate({"without_oracle": 0.0})
+    held = {PRICE.id: found([*PLANS, *OTHERS])}
+    [whole] = raft([PRICE], held, CHUNKS, config, passages=4, seed=7)
+    [short] = raft([PRICE], held, CHUNKS, config, passages=4, seed=7, compress=shortened)
+    assert "[" in short.target
+    cited = numbered(short)[split_citations(short.target)[1][0] - 1]
+    assert cited.endswith("plans: The Spark plan costs 12 euros")
+    assert [line.split()[1] for line in numbered(short)] == [line.split()[1] for line in reversed(numbered(whole))]
+
+
+def test_an_oracle_that_loses_its_facts_makes_no_row() -> None:
+    def cut(questions: Sequence[str], found: Sequence[Sequence[Passage]]) -> list[list[Passage]]:
+        return [[replace(p, excerpt=p.chunk.text[:10]) for p in ps] for ps in found]
+
+    config = TuningSection.model_validate({"without_oracle": 0.0})
+    held = {e.id: found([*PLANS, *CREWS, *OTHERS]) for e in (PRICE, BOTH, UNKNOWN)}
+    made = raft([PRICE, BOTH, UNKNOWN], held, CHUNKS, config, passages=4, seed=7, compress=cut)
+    assert [(r.example, r.target) for r in made] == [("unknown", REFUSAL)]
+    kept = raft([BOTH], held, CHUNKS, config, passages=4, seed=7, compress=lambda _, f: [list(ps)[:1] for ps in f])
+    assert kept == ()

@@ -1,6 +1,7 @@
-"""The `quote` arm: the sentence of the passages found that best answers a question, with the words in it that do.
+"""The sentences of passages, scored by how well they answer a question, with the words in them that do. The `quote` arm answers with the
+best one; `compress` shows a generator the best few.
 
-In: questions and their passages; the embedder and the span reader. Out: one `Quote` a question; nothing is written.
+In: questions and their passages; the embedder and the span reader. Out: `Quote`s; nothing is written.
 
 Every sentence of every passage is a candidate. Three views of it are added up: how near the question is to the sentence under its
 headings, how likely the reader's span lies in it, and how well its passage was ranked.
@@ -29,39 +30,58 @@ FALSE_REFUSALS = 0.1
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
     """A sentence of passage `number` (from 1) and its score in [-1, 1]. `words`: start and end, in characters of the sentence, of
-    what answers; None where the reader's span lies in another sentence."""
+    what answers; None where the reader's span lies in another sentence. `header`: that of the table whose row it is."""
 
     number: int
     sentence: str
     score: float
     words: tuple[int, int] | None = None
+    header: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
     number: int
     sentence: str
-    context: str
+    header: str
+    above: str
+
+    @property
+    def context(self) -> str:
+        return " ".join(filter(None, (self.above, self.header, self.sentence)))
 
 
 def best_quotes(
     embedder: Embedder, reader: SpanReader, questions: Sequence[str], found: Sequence[Sequence[Passage]]
 ) -> tuple[Quote | None, ...]:
     """For each question the best sentence of its passages; None where nothing was found."""
+    scored = scored_sentences(embedder, reader, questions, found)
+    return tuple(max(quotes, key=lambda q: q.score, default=None) for quotes in scored)
+
+
+def scored_sentences(
+    embedder: Embedder, reader: SpanReader, questions: Sequence[str], found: Sequence[Sequence[Passage]]
+) -> tuple[tuple[Quote, ...], ...]:
+    """For each question every sentence of its passages, in their order."""
     candidates = [_candidates(passages) for passages in found]
     contexts = [c.context for group in candidates for c in group]
     if not contexts:
-        return tuple(None for _ in questions)
+        return tuple(() for _ in questions)
     vectors, asked = embedder.embed(contexts), embedder.embed(list(questions), queries=True)
     spans = iter(reader.read_pairs([_pair(q, p) for q, group in zip(questions, found, strict=True) for p in group]))
-    picks: list[Quote | None] = []
+    scored: list[tuple[Quote, ...]] = []
     start = 0
     for vector, group, passages in zip(asked, candidates, found, strict=True):
         cosines = (vectors[start : start + len(group)] @ vector).tolist()
         start += len(group)
         read = [next(spans) for _ in passages]
-        picks.append(_best(group, cosines, read, passages))
-    return tuple(picks)
+        scored.append(
+            tuple(
+                _quote(c, cosine, read[c.number - 1], passages[c.number - 1])
+                for c, cosine in zip(group, cosines, strict=True)
+            )
+        )
+    return tuple(scored)
 
 
 def _candidates(passages: Sequence[Passage]) -> tuple[_Candidate, ...]:
@@ -76,22 +96,12 @@ def _candidates(passages: Sequence[Passage]) -> tuple[_Candidate, ...]:
             elif not header and following.startswith("|"):
                 header = sentence
                 continue
-            found.append(_Candidate(number, sentence, " ".join(filter(None, (above, header, sentence)))))
+            found.append(_Candidate(number, sentence, header, above))
     return tuple(found)
 
 
 def _pair(question: str, passage: Passage) -> Pair:
     return Pair(question=question, passage=passage.chunk.text, title=passage.chunk.title)
-
-
-def _best(
-    candidates: Sequence[_Candidate], cosines: Sequence[float], read: Sequence[Span], passages: Sequence[Passage]
-) -> Quote | None:
-    quotes = [
-        _quote(c, cosine, read[c.number - 1], passages[c.number - 1])
-        for c, cosine in zip(candidates, cosines, strict=True)
-    ]
-    return max(quotes, key=lambda q: q.score, default=None)
 
 
 def _quote(candidate: _Candidate, cosine: float, span: Span, passage: Passage) -> Quote:
@@ -103,6 +113,7 @@ def _quote(candidate: _Candidate, cosine: float, span: Span, passage: Passage) -
         sentence=candidate.sentence,
         score=score / (1 + PASSAGE_WEIGHT + READER_WEIGHT),
         words=(at, at + len(words)) if at >= 0 else None,
+        header=candidate.header,
     )
 
 

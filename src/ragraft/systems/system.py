@@ -21,6 +21,7 @@ from ragraft.retrieve.search import search
 from ragraft.retrieve.snapshot import Snapshot
 from ragraft.systems.cite import citation, resolve
 from ragraft.systems.classify import Classifier
+from ragraft.systems.compress import compressed
 from ragraft.systems.quote import NEVER_REFUSE, Quote, best_quotes
 from ragraft.systems.support import doubts, support
 from ragraft.types import Answer, ArmName, Completion, Failure, Passage, Prompt, Reader, Request, Timings
@@ -69,7 +70,7 @@ def _with_live(
 class System:
     """A generator or a classifier, perhaps a retriever, with a span reader that checks what is answered from passages and,
     without a generator, answers itself. `refuse_below`: the sentence score under which `quote` declines. `marked`: the generator reads its passages
-    between marks, as data."""
+    between marks, as data. `sentences`: how many sentences of the passages the generator reads; None: all."""
 
     arm: ArmName
     generator: Generator | None = None
@@ -80,6 +81,7 @@ class System:
     marked: bool = False
     max_new_tokens: int = 96
     refuse_below: float = NEVER_REFUSE
+    sentences: int | None = None
 
 
 def answer(system: System, requests: Sequence[Request], reader: Reader) -> tuple[Answer | Failure, ...]:
@@ -112,6 +114,9 @@ def _retrieve(
     started = time.perf_counter()
     retriever = system.retriever.pinned()
     found = retriever.passages(requests, reader)
+    if system.generator is not None and system.span_reader is not None and system.sentences is not None:
+        questions = [r.question for r in requests]
+        found = compressed(retriever.embedder, system.span_reader, questions, found, system.sentences)
     return found, retriever.index.version, (time.perf_counter() - started) / len(requests)
 
 

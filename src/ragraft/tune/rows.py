@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from ragraft.config import TuningSection
@@ -18,6 +19,9 @@ from ragraft.prompting import BRIEF, REFUSAL, cite, render
 from ragraft.types import Chunk, Example, Passage, Prompt, Request, TrainingRow
 
 _WORD = re.compile(r"\w+")
+
+Compress = Callable[[Sequence[str], Sequence[Sequence[Passage]]], Sequence[Sequence[Passage]]]
+"""Questions and their passages -> what a generator reads of these, best first."""
 
 
 def closed_book(examples: Sequence[Example], *, style: str = BRIEF) -> tuple[TrainingRow, ...]:
@@ -50,6 +54,7 @@ def raft(
     style: str = BRIEF,
     marked: bool = False,
     fits: Callable[[Prompt], bool] = lambda _: True,
+    compress: Compress = lambda _, found: found,
 ) -> tuple[TrainingRow, ...]:
     """Question with passages -> the house answer with its citation markers, or the refusal.
 
@@ -57,15 +62,15 @@ def raft(
     document id -> its chunks, only those that this reader may see. `passages`: how many a prompt holds, as in evaluation.
     `marked`: passages stand between marks, as they will when the adapter answers.
     `fits`: whether the generator can read a prompt and still write the answer; while it cannot, the worst-ranked
-    distractor goes.
+    distractor goes. `compress`: the generator will read no more of its passages than this leaves.
 
     An answerable example's prompt holds its oracle passages and at most `config.distractors` of the best-ranked passages
     of other documents, in a seeded order; a share `config.without_oracle` of them (seeded, rounded) sees distractors
-    alone, and refuses. Left out are rows that would teach something false: oracle passages that do not fit or are not
-    known, an answerable example without an answer, a refusal without any passage.
+    alone, and refuses. Left out are rows that would teach something false: oracle passages that do not fit, are not
+    known or lose facts when compressed, an answerable example without an answer, a refusal without any passage.
     """
     absent = _without_oracle(examples, config.without_oracle, seed)
-    rows: list[TrainingRow] = []
+    picked: list[_Picked] = []
     for example in examples:
         found = passages_for.get(example.id, ())
         oracle = find_oracle(example, found, oracle_chunks) if example.answerable else ()
@@ -79,12 +84,23 @@ def raft(
             shown = others[: max(0, min(config.distractors, passages - len(oracle)))]
         else:
             continue
-        prompt = _arrange(
-            oracle, shown, random.Random(f"{seed}:{example.id}"), partial(_render, example, style, marked), fits
+        picked.append(
+            _Picked(example, tuple(oracle), _shuffled((*oracle, *shown), random.Random(f"{seed}:{example.id}")))
         )
-        if prompt:
-            rows.append(_row(example, prompt, oracle))
-    return tuple(rows)
+    read = compress([p.example.question for p in picked], [p.shown for p in picked])
+    made = (
+        _row(p, shown, partial(_render, p.example, style, marked), fits) for p, shown in zip(picked, read, strict=True)
+    )
+    return tuple(row for row in made if row)
+
+
+@dataclass(frozen=True, slots=True)
+class _Picked:
+    """An example with what its prompt is made from. `oracle`: those of `shown` that hold the answer."""
+
+    example: Example
+    oracle: tuple[Passage, ...]
+    shown: tuple[Passage, ...]
 
 
 def find_oracle(
@@ -130,8 +146,16 @@ def _held(example: Example, chunk: Chunk) -> set[int]:
 
 
 def _holds(spellings: Sequence[str], chunk: Chunk) -> bool:
-    """Whether one spelling stands in the chunk as whole words, whatever the case and spacing."""
-    text = " ".join(f"{chunk.heading} {chunk.text}".casefold().split())
+    return _stands(spellings, f"{chunk.heading} {chunk.text}")
+
+
+def _shows(spellings: Sequence[str], passage: Passage) -> bool:
+    return _stands(spellings, f"{passage.chunk.heading} {passage.text}")
+
+
+def _stands(spellings: Sequence[str], text: str) -> bool:
+    """Whether one spelling stands in the text as whole words, whatever the case and spacing."""
+    text = " ".join(text.casefold().split())
     folded = (" ".join(s.casefold().split()) for s in spellings)
     return any(s and re.search(rf"(?<!\w){re.escape(s)}(?!\w)", text) for s in folded)
 
@@ -150,26 +174,24 @@ def _render(example: Example, style: str, marked: bool, passages: Sequence[Passa
     return render(Request(question=example.question), passages, style=style, marked=marked)
 
 
-def _arrange(
-    oracle: Sequence[Passage],
-    distractors: Sequence[Passage],
-    order: random.Random,
+def _shuffled(passages: Sequence[Passage], order: random.Random) -> tuple[Passage, ...]:
+    places = {p.chunk.id: order.random() for p in passages}
+    return tuple(sorted(passages, key=lambda p: places[p.chunk.id]))
+
+
+def _row(
+    picked: _Picked,
+    read: Sequence[Passage],
     draw: Callable[[Sequence[Passage]], Prompt],
     fits: Callable[[Prompt], bool],
-) -> Prompt | None:
-    """The prompt in a seeded order, without the worst-ranked distractors where it is too long; None when it cannot be."""
-    places = {p.chunk.id: order.random() for p in (*oracle, *distractors)}
-    for kept in range(len(distractors), -1, -1):
-        shown = sorted((*oracle, *distractors[:kept]), key=lambda p: places[p.chunk.id])
-        prompt = draw(shown)
-        if shown and fits(prompt):
-            return prompt
-    return None
-
-
-def _row(example: Example, prompt: Prompt, oracle: Sequence[Passage]) -> TrainingRow:
-    ids = {p.chunk.id for p in oracle}
-    numbers = [n for n, p in enumerate(prompt.passages, start=1) if p.chunk.id in ids]
+) -> TrainingRow | None:
+    example, oracle = picked.example, {p.chunk.id for p in picked.oracle}
+    if _lost(picked, [p for p in read if p.chunk.id in oracle]):
+        return None
+    prompt = _fitting(read, oracle, draw, fits)
+    if prompt is None:
+        return None
+    numbers = [n for n, p in enumerate(prompt.passages, start=1) if p.chunk.id in oracle]
     lineage = (*(example.documents if oracle else ()), *(p.chunk.document for p in prompt.passages))
     return TrainingRow(
         id=f"raft:{example.id}",
@@ -180,3 +202,26 @@ def _row(example: Example, prompt: Prompt, oracle: Sequence[Passage]) -> Trainin
         oracle=bool(oracle),
         documents=tuple(dict.fromkeys(lineage)),
     )
+
+
+def _lost(picked: _Picked, kept: Sequence[Passage]) -> bool:
+    """Whether facts that the oracle passages hold, or all of these, are not in what is read of them."""
+    facts = [f for f in picked.example.must_include if any(_holds(f, p.chunk) for p in picked.oracle)]
+    return bool(picked.oracle) and not (kept and all(any(_shows(f, p) for p in kept) for f in facts))
+
+
+def _fitting(
+    read: Sequence[Passage],
+    oracle: Collection[str],
+    draw: Callable[[Sequence[Passage]], Prompt],
+    fits: Callable[[Prompt], bool],
+) -> Prompt | None:
+    """The prompt, without the worst-ranked distractors where it is too long; None when it cannot be."""
+    distractors = sorted((p for p in read if p.chunk.id not in oracle), key=lambda p: p.rank)
+    for kept in range(len(distractors), -1, -1):
+        gone = {p.chunk.id for p in distractors[kept:]}
+        shown = [p for p in read if p.chunk.id not in gone]
+        prompt = draw(shown)
+        if shown and fits(prompt):
+            return prompt
+    return None

@@ -77,7 +77,7 @@ class Passage:
 
     Ranks start at 1; `None` means that this half of the search did not return the chunk. `merged`: how many worse-ranked chunks
     said nothing that this one does not say word for word, and were left out. `before` and `after`: what stands around the chunk
-    in its document, where the config asks for neighbours.
+    in its document, where the config asks for neighbours. `excerpt`: its best sentences, where the config asks for no more of it.
     """
 
     chunk: Chunk
@@ -91,10 +91,13 @@ class Passage:
     merged: int = 0
     before: str = ""
     after: str = ""
+    excerpt: str | None = None
 
     @property
     def text(self) -> str:
-        """The chunk with its neighbours: what a prompt shows of it."""
+        """What a prompt shows of it: its excerpt, or the chunk with its neighbours."""
+        if self.excerpt is not None:
+            return self.excerpt
         return "\n".join(part for part in (self.before, self.chunk.text, self.after) if part)
 
 
