@@ -23,7 +23,11 @@ from ragraft.types import ARMS, EVERYONE, ArmName, ProbeName, Task
 from ragraft.where import condition
 
 CONFIG_NAME = "ragraft.toml"
-MOVED = {"models.price_in": "prices.tokens_in", "models.price_out": "prices.tokens_out"}
+MOVED = {
+    "models.price_in": "prices.tokens_in",
+    "models.price_out": "prices.tokens_out",
+    "tuning.without_oracle": "tuning.refusals",
+}
 
 
 class ProjectSection(Section):
@@ -130,13 +134,15 @@ class TuningSection(Section):
     epochs: Positive = 8
     raft_epochs: Positive = 3
     """Epochs over `raft` rows, which hold passages and are some twenty times as long as the others."""
+    raft_learning_rate: Annotated[float, Field(gt=0)] = 5e-4
+    """Rate of `raft` rows: facts are to be stored at `learning_rate`, but here what the model reads with is to be kept (docs/log.md)."""
     batch_size: Positive = 8
     max_tokens: Positive = 1024
     patience: Positive = 2
     """Evaluations on dev without improvement before training stops."""
     distractors: Annotated[int, Field(ge=0)] = 3
-    without_oracle: Fraction = 0.2
-    """Share of `raft` rows whose oracle passages are left out; their target is the refusal."""
+    refusals: Fraction = 0.15
+    """Share of `raft` rows that refuse: unanswerable examples, and where there are fewer, answerable ones whose oracle passages are left out."""
 
 
 class EvaluationSection(Section):

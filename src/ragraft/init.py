@@ -84,8 +84,10 @@ generator = "pocket"             # or hf:NAME_OR_PATH, openai:MODEL, http://HOST
 # [tuning]                       # LoRA, for the arms tuned, tuned+rag and raft
 # epochs = 8                     # closed-book rows, and the encoder of classify
 # raft_epochs = 3
+# learning_rate = 2e-3           # of closed-book rows
+# raft_learning_rate = 5e-4
 # distractors = 3
-# without_oracle = 0.2
+# refusals = 0.15                # share of raft rows that refuse; where unanswerable examples are too few, some lose their passages
 
 # [compare]
 # arms = ["base", "quote", "rag", "tuned", "tuned+rag", "raft"]

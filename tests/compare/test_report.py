@@ -263,6 +263,24 @@ def test_questions_hold_each_passage_once_and_mark_citations(answers: Report) ->
         assert (a.arm in cited.cited_by) == any(u.cited for u in a.used)
 
 
+def test_an_excerpt_is_shown_beside_the_passage_that_others_read(answers: Report) -> None:
+    def shortened(evaluation: Evaluation) -> Evaluation:
+        case, *rest = evaluation.cases
+        assert isinstance(case.outcome, Answer)
+        [first, *others] = case.outcome.passages
+        passages = (dataclasses.replace(first, excerpt="One sentence."), *others)
+        outcome = dataclasses.replace(case.outcome, passages=passages)
+        return dataclasses.replace(evaluation, cases=(dataclasses.replace(case, outcome=outcome), *rest))
+
+    made = tuple(shortened(e) if e.arm == "rag" else e for e in answers.evaluations)
+    first = cases.questions(dataclasses.replace(answers, evaluations=made)).shown[0]
+    assert len(first.passages) == 5
+    [excerpt] = [p for p in first.passages if p.text == "One sentence."]
+    assert excerpt.place.endswith("(its best sentences)")
+    [rag] = [a for a in first.arms if a.arm == "rag"]
+    assert rag.used[0].key == excerpt.key
+
+
 def test_long_splits_show_the_telling_questions(monkeypatch: pytest.MonkeyPatch, answers: Report) -> None:
     monkeypatch.setattr(cases, "MOST", 5)
     shown = cases.questions(answers)

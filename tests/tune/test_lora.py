@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,14 @@ def test_packed_rows_have_the_losses_they_have_alone(model: Any, tmp_path: Path)
     counts = [sum(t != -100 for t in r["labels"]) for r in rows]
     assert together == pytest.approx(sum(a * n for a, n in zip(alone, counts, strict=True)) / sum(counts), rel=1e-4)
     assert alone[0] == pytest.approx(stock, rel=1e-4)
+
+
+def test_rows_with_passages_have_a_rate_and_epochs_of_their_own(tmp_path: Path) -> None:
+    config = TuningSection(epochs=8, learning_rate=2e-3, raft_epochs=3, raft_learning_rate=5e-4)
+    reading = tuple(replace(r, kind="raft") for r in ROWS)
+    for rows, expected in ((ROWS, (8, 2e-3)), (reading, (3, 5e-4))):
+        args = lora.make_trainer(rows, (), base="pocket", config=config, seed=7, folder=tmp_path).args
+        assert (args.num_train_epochs, args.learning_rate) == expected
 
 
 def test_training_lowers_both_losses_and_keeps_the_best(adapter: Adapter) -> None:

@@ -58,7 +58,7 @@ UNKNOWN = example("unknown", REFUSAL, (), ())
 
 
 def rows(examples: Sequence[Example], passages: Sequence[Chunk], **settings: float) -> tuple[TrainingRow, ...]:
-    config = TuningSection.model_validate({"without_oracle": 0.0, **settings})
+    config = TuningSection.model_validate({"refusals": 0.0, **settings})
     return raft(examples, {e.id: found(passages) for e in examples}, CHUNKS, config, passages=4, seed=7, style=STYLE)
 
 
@@ -111,7 +111,7 @@ def test_the_order_is_seeded_and_varies() -> None:
 @pytest.mark.parametrize("share", [0.0, 0.2, 1.0])
 def test_share_without_oracle_refuses_and_is_recorded(share: float) -> None:
     examples = [example(f"e{n}", "12 euros", (("12 euros",),), ("plans",)) for n in range(20)]
-    made = rows(examples, [*PLANS, *OTHERS], without_oracle=share)
+    made = rows(examples, [*PLANS, *OTHERS], refusals=share)
     absent = [row for row in made if row.oracle is False]
     assert len(absent) == round(share * 20)
     for row in absent:
@@ -121,9 +121,18 @@ def test_share_without_oracle_refuses_and_is_recorded(share: float) -> None:
         assert len(numbered(row)) == 4
 
 
+@pytest.mark.parametrize(("share", "absent"), [(0.15, 0), (0.2, 0), (0.5, 6)])
+def test_unanswerable_examples_count_towards_the_refusals(share: float, absent: int) -> None:
+    known = [example(f"e{n}", "12 euros", (("12 euros",),), ("plans",)) for n in range(16)]
+    unknown = [example(f"u{n}", REFUSAL, (), ()) for n in range(4)]
+    made = rows([*known, *unknown], [*PLANS, *OTHERS], refusals=share)
+    assert sum(row.target == REFUSAL for row in made) == 4 + absent
+    assert sum(row.target == REFUSAL for row in made if row.example.startswith("e")) == absent
+
+
 def test_a_refusal_never_sees_the_answer_in_another_document() -> None:
     copy = chunk("copy", 0, "Spark: 12 euros a month.")
-    [row] = rows([PRICE], [copy, *OTHERS], without_oracle=1.0)
+    [row] = rows([PRICE], [copy, *OTHERS], refusals=1.0)
     assert row.target == REFUSAL
     assert "copy" not in row.documents
 
@@ -139,7 +148,7 @@ def test_distractors_are_dropped_by_rank_and_the_oracle_never() -> None:
         def fits(prompt: Prompt) -> bool:
             return len(prompt.passages) <= most
 
-        config = TuningSection(without_oracle=0.0)
+        config = TuningSection(refusals=0.0)
         return raft([PRICE], {"price": found(OTHERS)}, CHUNKS, config, passages=4, seed=7, fits=fits)
 
     assert set(made(2)[0].documents) == {"plans", "other0"}
@@ -173,7 +182,7 @@ def shortened(questions: Sequence[str], found: Sequence[Sequence[Passage]]) -> l
 
 
 def test_a_prompt_shows_what_compression_leaves_in_its_order() -> None:
-    config = TuningSection.model_validate({"without_oracle": 0.0})
+    config = TuningSection.model_validate({"refusals": 0.0})
     held = {PRICE.id: found([*PLANS, *OTHERS])}
     [whole] = raft([PRICE], held, CHUNKS, config, passages=4, seed=7)
     [short] = raft([PRICE], held, CHUNKS, config, passages=4, seed=7, compress=shortened)
@@ -187,7 +196,7 @@ def test_an_oracle_that_loses_its_facts_makes_no_row() -> None:
     def cut(questions: Sequence[str], found: Sequence[Sequence[Passage]]) -> list[list[Passage]]:
         return [[replace(p, excerpt=p.chunk.text[:10]) for p in ps] for ps in found]
 
-    config = TuningSection.model_validate({"without_oracle": 0.0})
+    config = TuningSection.model_validate({"refusals": 0.0})
     held = {e.id: found([*PLANS, *CREWS, *OTHERS]) for e in (PRICE, BOTH, UNKNOWN)}
     made = raft([PRICE, BOTH, UNKNOWN], held, CHUNKS, config, passages=4, seed=7, compress=cut)
     assert [(r.example, r.target) for r in made] == [("unknown", REFUSAL)]

@@ -142,7 +142,7 @@ def _question(
     number: int, example: Example, cases: Sequence[tuple[ArmName, CaseResult]], metric: str, report: Report
 ) -> Question:
     passages = _passages(example, cases)
-    keys = {chunk: p.key for chunk, p in passages.items()}
+    keys = {shown: p.key for shown, p in passages.items()}
     arms = tuple(_arm(arm, case, example, metric, keys) for arm, case in cases)
     values = [v for _, case in cases if (v := case.value(metric)) is not None]
     chosen = report.recommendation.arm
@@ -158,40 +158,49 @@ def _question(
     )
 
 
-def _passages(example: Example, cases: Sequence[tuple[ArmName, CaseResult]]) -> dict[str, ShownPassage]:
-    found: dict[str, Passage] = {}
-    cited: dict[str, list[ArmName]] = {}
+def _passages(example: Example, cases: Sequence[tuple[ArmName, CaseResult]]) -> dict[_Text, ShownPassage]:
+    found: dict[_Text, Passage] = {}
+    cited: dict[_Text, list[ArmName]] = {}
     for arm, case in cases:
         if isinstance(case.outcome, Answer):
             for passage in case.outcome.passages:
-                found.setdefault(passage.chunk.id, passage)
-            for chunk in dict.fromkeys(c.chunk for c in case.outcome.citations):
-                cited.setdefault(chunk, []).append(arm)
+                found.setdefault(_text(passage), passage)
+                if passage.chunk.id in {c.chunk for c in case.outcome.citations}:
+                    cited.setdefault(_text(passage), []).append(arm)
     return {
-        chunk: ShownPassage(
+        text: ShownPassage(
             key=key,
             document=passage.chunk.document,
             place=place(passage),
             text=clip(passage.text),
-            cited_by=tuple(cited.get(chunk, ())),
+            cited_by=tuple(cited.get(text, ())),
             right=passage.chunk.document in example.documents,
         )
-        for key, (chunk, passage) in enumerate(found.items(), start=1)
+        for key, (text, passage) in enumerate(found.items(), start=1)
     }
 
 
+_Text = tuple[str, str]
+"""A chunk's id and what was shown of it: arms may read more or less of the same chunk."""
+
+
+def _text(passage: Passage) -> _Text:
+    return passage.chunk.id, passage.text
+
+
 def place(passage: Passage) -> str:
-    """`Title › heading, page 3`."""
+    """`Title › heading, page 3`; of an excerpt also that it is one."""
     chunk = passage.chunk
     where = " › ".join(part for part in (chunk.title, chunk.heading) if part) or chunk.document
-    return where if chunk.page is None else f"{where}, page {chunk.page}"
+    where = where if chunk.page is None else f"{where}, page {chunk.page}"
+    return where if passage.excerpt is None else f"{where} (its best sentences)"
 
 
 def clip(text: str) -> str:
     return text if len(text) <= LONGEST else text[:LONGEST].rsplit(" ", 1)[0] + " …"
 
 
-def _arm(arm: ArmName, case: CaseResult, example: Example, metric: str, keys: dict[str, int]) -> ArmAnswer:
+def _arm(arm: ArmName, case: CaseResult, example: Example, metric: str, keys: dict[_Text, int]) -> ArmAnswer:
     state = state_of(case, metric)
     outcome = case.outcome
     shared = {"arm": arm, "state": state, "glyph": GLYPHS[state], "says": _says(case, state, metric)}
@@ -218,12 +227,12 @@ def _arm(arm: ArmName, case: CaseResult, example: Example, metric: str, keys: di
     )
 
 
-def _used(outcome: Answer, example: Example, keys: dict[str, int]) -> tuple[Used, ...]:
+def _used(outcome: Answer, example: Example, keys: dict[_Text, int]) -> tuple[Used, ...]:
     cited = {c.chunk for c in outcome.citations}
     return tuple(
         Used(
             number=n,
-            key=keys[p.chunk.id],
+            key=keys[_text(p)],
             place=place(p),
             cited=p.chunk.id in cited,
             right=p.chunk.document in example.documents,

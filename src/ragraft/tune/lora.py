@@ -145,7 +145,7 @@ def _arguments(config: TuningSection, kind: str, *, seed: int, folder: Path, che
         output_dir=str(folder / "checkpoints"),
         num_train_epochs=config.raft_epochs if kind == "raft" else config.epochs,
         per_device_train_batch_size=config.batch_size,
-        learning_rate=config.learning_rate,
+        learning_rate=config.raft_learning_rate if kind == "raft" else config.learning_rate,
         lr_scheduler_type="cosine",
         warmup_steps=0.05,
         weight_decay=0.0,

@@ -65,11 +65,11 @@ def raft(
     distractor goes. `compress`: the generator will read no more of its passages than this leaves.
 
     An answerable example's prompt holds its oracle passages and at most `config.distractors` of the best-ranked passages
-    of other documents, in a seeded order; a share `config.without_oracle` of them (seeded, rounded) sees distractors
-    alone, and refuses. Left out are rows that would teach something false: oracle passages that do not fit, are not
+    of other documents, in a seeded order. Where fewer than `config.refusals` of the examples are unanswerable, seeded
+    answerable ones see distractors alone, and refuse, until it is that share. Left out are rows that would teach something false: oracle passages that do not fit, are not
     known or lose facts when compressed, an answerable example without an answer, a refusal without any passage.
     """
-    absent = _without_oracle(examples, config.without_oracle, seed)
+    absent = _without_oracle(examples, config.refusals, seed)
     picked: list[_Picked] = []
     for example in examples:
         found = passages_for.get(example.id, ())
@@ -165,9 +165,11 @@ def _overlap(example: Example, chunk: Chunk) -> int:
     return len(words & set(_WORD.findall(chunk.text.casefold())))
 
 
-def _without_oracle(examples: Sequence[Example], share: float, seed: int) -> frozenset[str]:
+def _without_oracle(examples: Sequence[Example], refusals: float, seed: int) -> frozenset[str]:
+    """As many answerable examples as unanswerable ones are missing to that share of all."""
     answerable = [e.id for e in examples if e.answerable]
-    return frozenset(random.Random(f"{seed}:without-oracle").sample(answerable, round(share * len(answerable))))
+    missing = round(refusals * len(examples)) - (len(examples) - len(answerable))
+    return frozenset(random.Random(f"{seed}:without-oracle").sample(answerable, max(0, missing)))
 
 
 def _render(example: Example, style: str, marked: bool, passages: Sequence[Passage]) -> Prompt:
