@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,6 +17,7 @@ from data_questions import Made, make
 from data_swap import swapper
 from data_text import Article, excerpt, passage, sentences
 from data_words import reword
+from data_words import words as words_of
 
 from ragraft.prompting import BRIEF, REFUSAL, SENTENCE, cite, messages
 from ragraft.types import Message
@@ -144,6 +146,62 @@ def thinned(case: Case, rng: random.Random, *, refusals: float, first: float) ->
         return rng.random() < (refusals if item.passage is None else first ** min(item.passage, 3) if ranked else 1.0)
 
     return replace(case, asked=tuple(a for a in case.asked if keep(a)))
+
+
+SENTENCES = (1, 2, 2, 2, 3, 3, 3, 4, 4, 6, 8)
+"""How many sentences an excerpt prompt holds; one of these is drawn."""
+_FOUND_FIRST = 0.7
+"""How often the sentence that answers is ranked first; the demo's train and dev questions have it there in 0.65 (docs/log.md)."""
+
+
+def condensed(case: Case, rng: random.Random) -> tuple[Case, ...]:
+    """Each question of `case` by itself, over the few sentences of the passages that are most like it: what `[retrieval] sentences` shows.
+
+    Passages come in the order of their best sentence, the sentences of one in its own order. Likeness is the share of the question's words,
+    the rarer in these passages the heavier, with noise. An answer whose sentence is not among the best is refused.
+    """
+    parts = [(n, head, s) for n, p in enumerate(case.passages) for head, s in _parts(p)]
+    bags = [set(words_of(f"{head} {s}")) for _, head, s in parts]
+    spread = Counter(w for bag in bags for w in bag)
+    return tuple(made for item in case.asked if (made := _condensed(case, item, parts, bags, spread, rng)) is not None)
+
+
+def _parts(text: str) -> list[tuple[str, str]]:
+    head, _, body = text.partition(": ")
+    return [(head, s) for s in sentences(body)]
+
+
+def _condensed(
+    case: Case,
+    item: Asked,
+    parts: Sequence[tuple[int, str, str]],
+    bags: Sequence[set[str]],
+    spread: Counter[str],
+    rng: random.Random,
+) -> Case | None:
+    asked = set(words_of(item.question))
+    scores = [sum(1 / spread[w] for w in asked & bag) + rng.random() for bag in bags]
+    ranked = sorted(range(len(parts)), key=lambda i: -scores[i])
+    own = next((i for i, (n, _, s) in enumerate(parts) if n == item.passage and item.sentence in s), None)
+    if item.passage is not None and own is None:
+        return None
+    if own is not None and rng.random() < _FOUND_FIRST:
+        ranked = [own, *(i for i in ranked if i != own)]
+    best = ranked[: rng.choice(SENTENCES)]
+    order = list(dict.fromkeys(parts[i][0] for i in best))
+    passages = [
+        passage(
+            next(parts[i][1] for i in best if parts[i][0] == n),
+            " ".join(parts[i][2] for i in sorted(best) if parts[i][0] == n),
+        )
+        for n in order
+    ]
+    if own in best:
+        return replace(case, passages=tuple(passages), asked=(replace(item, passage=order.index(parts[own][0])),))
+    if item.short.lower() in " ".join(passages).lower() and item.passage is not None:
+        return None
+    refused = Asked(question=item.question, short=REFUSAL, sentence=REFUSAL, passage=None)
+    return replace(case, passages=tuple(passages), asked=(refused,))
 
 
 def pointing(sources: Sources, rng: random.Random, *, words: int = 260) -> Case:

@@ -34,7 +34,9 @@ from data_text import articles
 from data_words import words as words_of
 
 ARRAYS = ("tokens", "doc", "seg", "pos", "weight", "goal")
-MIXTURE = {"text": 0.08, "rule": 0.13, "helpdesk": 0.15, "human": 0.55, "point": 0.04, "closed": 0.03, "chores": 0.02}
+MIXTURE = {
+    "text": 0.08, "rule": 0.11, "helpdesk": 0.11, "human": 0.25, "excerpt": 0.38, "point": 0.02, "closed": 0.03, "chores": 0.02,
+}  # fmt: skip
 """Share of the tokens by kind of row, for a run that goes on from a model; from scratch, `--plain 0.2` raises that of plain text."""
 QUESTIONS = Path(__file__).with_name("questions.jsonl.xz")
 """Questions written for this project, in the form of `squad-25`."""
@@ -100,22 +102,32 @@ class Recipe:
     first: float = 0.6
 
 
-def make_row(
+def make_rows(
     kind: str, sources: Sources, render: data_rows.Render, rng: random.Random, length: int, recipe: Recipe
-) -> Row | None:
+) -> Iterator[Row]:
     match kind:
         case "text":
-            return data_rows.plain(sources, rng, words=length // 2)
+            made = [data_rows.plain(sources, rng, words=length // 2)]
         case "chores":
-            return data_rows.chores(render, rng)
+            made = [data_rows.chores(render, rng)]
+        case "excerpt":
+            [of] = rng.choices(("human", "helpdesk", "rule"), (0.6, 0.25, 0.15))
+            whole = _case(of, sources, rng, recipe)
+            made = [data_rows.rendered(case, render) for case in data_rows.condensed(whole, rng)]
+        case _:
+            made = [data_rows.rendered(_questioned(kind, sources, rng, recipe), render)]
+    yield from (row for row in made if row)
+
+
+def _questioned(kind: str, sources: Sources, rng: random.Random, recipe: Recipe) -> data_rows.Case:
+    match kind:
         case "point":
-            case = data_rows.pointing(sources, rng, words=recipe.words)
+            return data_rows.pointing(sources, rng, words=recipe.words)
         case "closed":
-            case = data_rows.closed_book(sources, rng)
+            return data_rows.closed_book(sources, rng)
         case _:
             tried = [_case(kind, sources, rng, recipe) for _ in range(3 if kind == "rule" else 1)]
-            case = max(tried, key=lambda c: (len(c.asked) + 1) / (sum(map(len, c.passages)) + 200))
-    return data_rows.rendered(case, render)
+            return max(tried, key=lambda c: (len(c.asked) + 1) / (sum(map(len, c.passages)) + 200))
 
 
 def _case(kind: str, sources: Sources, rng: random.Random, recipe: Recipe) -> data_rows.Case:
@@ -188,11 +200,10 @@ def encoded_rows(
     spent: Counter[str] = Counter()
     while True:
         kind = min(kinds, key=lambda k: (spent[k] + rng.random() * length) / kinds[k])
-        row = make_row(kind, sources, render, rng, length, recipe)
-        encoded = encode(row, tokenizer, length, rng) if row else None
-        spent[kind] += len(encoded.tokens) if encoded else 1
-        if encoded:
-            yield encoded
+        rows = [encode(row, tokenizer, length, rng) for row in make_rows(kind, sources, render, rng, length, recipe)]
+        made = [row for row in rows if row]
+        spent[kind] += sum(len(row.tokens) for row in made) + 1
+        yield from made
 
 
 def pack(rows: Iterator[Encoded], sequences: int, length: int, *, lookahead: int = 24) -> dict[str, np.ndarray]:

@@ -30,6 +30,13 @@ import torch
 import workers
 from pocket_pack import ARRAYS
 from torch import Tensor
+from torch.optim import _muon
+
+from ragraft.models.embedder import best_device
+
+IN_BF16 = best_device()[1] == torch.bfloat16
+PRECISION = torch.bfloat16 if IN_BF16 else torch.float32
+"""Of products, and of models that are only read: bf16 on a GPU and on processors that compute in it, else fp32."""
 
 SIZES: dict[str, dict[str, int]] = {
     "cpu-7m": {"hidden_size": 256, "intermediate_size": 672, "num_hidden_layers": 6, "num_attention_heads": 4},
@@ -117,7 +124,7 @@ def to_batch(arrays: dict[str, np.ndarray], share: float, seed: int, device: tor
     doc, seg, tokens, pos = doc.to(device), seg.to(device), tokens.to(device), pos.to(device)
     seen = (doc[:, :, None] == doc[:, None, :]) & ((seg[:, None, :] == 0) | (seg[:, :, None] == seg[:, None, :]))
     seen &= torch.ones(length, length, dtype=torch.bool, device=device).tril()
-    mask = torch.zeros(seen.shape, dtype=torch.bfloat16, device=device).masked_fill_(~seen, -1e4)[:, None]
+    mask = torch.zeros(seen.shape, dtype=PRECISION, device=device).masked_fill_(~seen, -1e4)[:, None]
     return Batch(
         tokens=tokens,
         positions=pos,
@@ -197,8 +204,8 @@ def token_losses(
     model: Any, batch: Batch, guided: Sequence[int] = GUIDED, elders: Elders = ALONE
 ) -> tuple[Tensor, Tensor, Tensor]:
     """(K,) cross entropy of each predicted place and (P,) of where the guided heads look, summed over them, in nats, and how far the
-    model has strayed from the reader it follows; bf16 autocast."""
-    with torch.autocast(batch.tokens.device.type, torch.bfloat16):
+    model has strayed from the reader it follows; products in `PRECISION`."""
+    with torch.autocast(batch.tokens.device.type, torch.bfloat16, enabled=IN_BF16):
         hidden = states(model, batch)
         scores = logits(model, batch, hidden[-1])
         losses = torch.nn.functional.cross_entropy(scores, batch.targets, reduction="none")
@@ -243,8 +250,22 @@ def optimizers(
     """Muon for the layers' matrices (Jordan et al. 2024, torch.optim.Muon), AdamW for embeddings, norms and biases."""
     matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and ".layers." in n]
     others = [p for n, p in model.named_parameters() if not (p.ndim == 2 and ".layers." in n)]
+    if not IN_BF16:
+        _muon._zeropower_via_newtonschulz = polar  # pyright: ignore[reportPrivateUsage]
     muon = torch.optim.Muon(matrices, lr=matrix_rate, momentum=0.95, weight_decay=0.01)
     return muon, torch.optim.AdamW(others, lr=other_rate, betas=(0.9, 0.95), weight_decay=0.0)
+
+
+def polar(grad: Tensor, coefficients: tuple[float, float, float], steps: int, eps: float) -> Tensor:
+    """Newton-Schulz as in torch.optim.Muon, in fp32: bf16, which that is fixed to, takes a processor without it a hundred times as long."""
+    a, b, c = coefficients
+    tall = grad.size(0) > grad.size(1)
+    x = (grad.T if tall else grad).float()
+    x = x / x.norm().clamp(min=eps)
+    for _ in range(steps):
+        gram = x @ x.T
+        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return x.T if tall else x
 
 
 def rate_at(progress: float, decay: float) -> float:
@@ -278,7 +299,7 @@ def development(
     found_at: list[Tensor] = []
     for start in range(0, len(arrays["tokens"]), batch):
         part = to_batch({n: a[start : start + batch] for n, a in arrays.items()}, share, 0, device)
-        with torch.autocast(device.type, torch.bfloat16):
+        with torch.autocast(device.type, torch.bfloat16, enabled=IN_BF16):
             hidden = states(model, part)
             scores, last = logits(model, part, hidden[-1]), guided_layers(model, guided)[-1]
             found_at.append(missed(model, part, hidden[last], last)[part.goals >= 0])
@@ -320,7 +341,7 @@ class Scaled(torch.nn.Module):
         self.bias = None if linear.bias is None else torch.nn.Parameter(linear.bias.detach() / rows)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.nn.functional.linear(x, self.weight, self.bias) * self.rows.to(torch.bfloat16)
+        return torch.nn.functional.linear(x, self.weight, self.bias) * self.rows.to(PRECISION)
 
 
 def norms(model: Any) -> list[Any]:
@@ -337,7 +358,7 @@ def scale_rows(model: Any, batch: Batch, scaled: str = "large") -> None:
         n.register_forward_pre_hook(lambda _, given: found.append(given[0].float().square().mean((0, 1)).sqrt()))
         for n in norms(model)
     ]
-    with torch.autocast(batch.tokens.device.type, torch.bfloat16):
+    with torch.autocast(batch.tokens.device.type, torch.bfloat16, enabled=IN_BF16):
         states(model, batch)
     for hook in hooks:
         hook.remove()
@@ -424,7 +445,7 @@ def elders_of(args: argparse.Namespace, words: int, device: torch.device) -> Eld
             return None
         if not (Path(name) / "config.json").is_file():
             raise SystemExit(f"{option} {name}: not a model's folder")
-        model: Any = AutoModelForCausalLM.from_pretrained(name, dtype=torch.bfloat16)
+        model: Any = AutoModelForCausalLM.from_pretrained(name, dtype=PRECISION)
         if model.config.vocab_size != words:
             raise SystemExit(f"{option} {name}: {model.config.vocab_size} words in its vocabulary, not {words}")
         model.set_attn_implementation(args.attention)

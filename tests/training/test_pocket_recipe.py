@@ -178,11 +178,29 @@ def test_what_decides_an_answer_weighs_most(sources: data_rows.Sources, tokenize
 def test_every_kind_of_row_can_be_encoded(kind: str, sources: data_rows.Sources, tokenizer: Any) -> None:
     rng = random.Random(2)
     render = pocket_pack.renderer(tokenizer)
-    made = (pocket_pack.make_row(kind, sources, render, rng, 512, RECIPE) for _ in range(20))
-    encoded = [e for row in made if row and (e := pocket_pack.encode(row, tokenizer, 512, rng))]
+    made = (row for _ in range(20) for row in pocket_pack.make_rows(kind, sources, render, rng, 512, RECIPE))
+    encoded = [e for row in made if (e := pocket_pack.encode(row, tokenizer, 512, rng))]
     assert encoded
     assert all(len(e.tokens) == len(e.seg) == len(e.pos) == len(e.weight) <= 512 for e in encoded)
     assert all(max(e.pos) < 2048 and tokenizer.eos_token_id in e.tokens for e in encoded)
+
+
+def test_an_excerpt_holds_its_answer_or_the_question_is_refused(sources: data_rows.Sources) -> None:
+    refused = cited = 0
+    for seed in range(40):
+        rng = random.Random(seed)
+        whole = data_rows.helpdesk(rng)
+        for case in data_rows.condensed(whole, rng):
+            [item] = case.asked
+            assert sum(len(sentences(p.partition(": ")[2])) for p in case.passages) <= max(data_rows.SENTENCES)
+            shown = " ".join(case.passages)
+            if item.passage is None:
+                refused += item.short == REFUSAL
+            else:
+                cited += item.sentence in case.passages[item.passage]
+            assert (item.sentence in shown) == (item.passage is not None)
+    assert cited > 40
+    assert refused > 4
 
 
 def test_answers_cite_the_passage_that_holds_them(sources: data_rows.Sources) -> None:

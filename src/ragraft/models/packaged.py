@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ragraft.errors import ModelError
 
-POCKET_SHA256 = "00d52b2fe6376378408999e175a874d36966040a753ae6fbb34658ce36d1106e"
+POCKET_SHA256 = "93cbc503a3c3e9f35c29fb4903b3e1e89d7f4223454e3224d654864a3316813c"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """The published sentence-transformers/all-MiniLM-L6-v2 weights."""
 
