@@ -53,7 +53,7 @@ def main() -> None:
             title=f"{options.generator}, `rag`: {known} answerable questions, {len(examples) - known} not",
         )  # fmt: skip
         for size in (None, *options.sentences):
-            name = "whole passages" if size is None else f"{size} sentences"
+            name = "whole passages" if size is None else f"sentences = {size}"
             table.add_row(name, *_row(replace(system, sentences=size), examples, context.evaluation_reader))
         console.print(table)
 
