@@ -205,12 +205,15 @@ def training_rows(context: Context, arm: ArmName, examples: Sequence[Example]) -
         style=config.project.instruction,
         marked=context.marks_passages,
         fits=lambda prompt: context.generator.count(prompt) <= limit,
-        compress=_compressor(context) if config.retrieval.sentences is not None else lambda _, found: found,
+        compress=_compressor(context),
     )
 
 
 def _compressor(context: Context) -> rows.Compress:
-    return partial(compressed, context.embedder, context.span_reader, sentences=context.config.retrieval.sentences)
+    sentences = context.config.retrieval.sentences
+    if sentences is None:
+        return lambda _, found: found
+    return partial(compressed, context.embedder, context.span_reader, sentences=sentences)
 
 
 # --- systems -----------------------------------------------------------------------------------------------------------
