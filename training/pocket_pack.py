@@ -34,10 +34,11 @@ from data_text import articles
 from data_words import words as words_of
 
 ARRAYS = ("tokens", "doc", "seg", "pos", "weight", "goal")
-MIXTURE = {
-    "text": 0.08, "rule": 0.11, "helpdesk": 0.11, "human": 0.25, "excerpt": 0.38, "point": 0.02, "closed": 0.03, "chores": 0.02,
+MIXTURES = {
+    "passages": {"text": 0.08, "rule": 0.13, "helpdesk": 0.15, "human": 0.55, "point": 0.04, "closed": 0.03, "chores": 0.02},
+    "excerpts": {"text": 0.08, "rule": 0.11, "helpdesk": 0.11, "human": 0.25, "excerpt": 0.38, "point": 0.02, "closed": 0.03, "chores": 0.02},
 }  # fmt: skip
-"""Share of the tokens by kind of row, for a run that goes on from a model; from scratch, `--plain 0.2` raises that of plain text."""
+"""Shares of the tokens by kind of row, for a run that goes on from a model; from scratch, `--plain 0.2` raises that of plain text."""
 QUESTIONS = Path(__file__).with_name("questions.jsonl.xz")
 """Questions written for this project, in the form of `squad-25`."""
 _NAME = re.compile(r"(?<=[a-z] )[A-Z][a-zà-ÿ]+")
@@ -100,6 +101,13 @@ class Recipe:
     words: int = 260
     refusals: float = 1.0
     first: float = 0.6
+
+
+def with_plain(mixture: dict[str, float], plain: float | None) -> dict[str, float]:
+    """The same shares among the other kinds, with this one of plain text; unchanged for None."""
+    if plain is None:
+        return mixture
+    return {kind: part * (1 - plain) / (1 - mixture["text"]) for kind, part in mixture.items()} | {"text": plain}
 
 
 def make_rows(
@@ -257,12 +265,15 @@ def main() -> None:
     parser.add_argument(
         "--ranked", type=float, default=0.6, help="how much retrieval's first passage is favoured: 1 is not at all"
     )
-    parser.add_argument("--plain", type=float, default=MIXTURE["text"], help="share of plain text")
+    parser.add_argument("--mixture", choices=sorted(MIXTURES), default="passages")
+    parser.add_argument("--plain", type=float, default=None, help="share of plain text, if not the mixture's")
     args = parser.parse_args()
-    mixture = {kind: part * (1 - args.plain) / (1 - MIXTURE["text"]) for kind, part in MIXTURE.items()} | {
-        "text": args.plain
-    }
-    recipe = Recipe(kinds=mixture, words=args.words or args.length // 2, refusals=args.refusals, first=args.ranked)
+    recipe = Recipe(
+        kinds=with_plain(MIXTURES[args.mixture], args.plain),
+        words=args.words or args.length // 2,
+        refusals=args.refusals,
+        first=args.ranked,
+    )
     tokenizer = AutoTokenizer.from_pretrained(args.tokenizer)
     args.out.mkdir(parents=True, exist_ok=True)
     if not (args.out / "dev.npz").exists():

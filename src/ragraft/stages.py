@@ -240,7 +240,7 @@ def build_system(context: Context, arm: ArmName, parts: Split | None, adapter: A
         marked=context.marks_passages,
         max_new_tokens=config.evaluation.max_new_tokens,
         refuse_below=_calibrated(context, parts) if arm == "quote" and parts else NEVER_REFUSE,
-        sentences=config.retrieval.sentences,
+        sentences=config.retrieval.sentences if arm != "quote" else None,
     )
 
 

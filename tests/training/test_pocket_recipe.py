@@ -29,7 +29,7 @@ TEXT = (
     "It crossed 14 rivers near Kilbeg.",
     "The company sold the bridge because it needed money for new roads.",
 )
-RECIPE = pocket_pack.Recipe(kinds=pocket_pack.MIXTURE)
+RECIPE = pocket_pack.Recipe(kinds=pocket_pack.MIXTURES["excerpts"])
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +174,17 @@ def test_what_decides_an_answer_weighs_most(sources: data_rows.Sources, tokenize
     assert set(cited) <= set(heavy)
 
 
-@pytest.mark.parametrize("kind", sorted(pocket_pack.MIXTURE))
+@pytest.mark.parametrize("mixture", sorted(pocket_pack.MIXTURES))
+def test_shares_are_of_one_whole_whatever_that_of_plain_text(mixture: str) -> None:
+    shares = pocket_pack.MIXTURES[mixture]
+    assert sum(shares.values()) == pytest.approx(1)
+    assert pocket_pack.with_plain(shares, None) == shares
+    raised = pocket_pack.with_plain(shares, 0.2)
+    assert (raised["text"], sum(raised.values())) == (0.2, pytest.approx(1))
+    assert raised["human"] / raised["rule"] == pytest.approx(shares["human"] / shares["rule"])
+
+
+@pytest.mark.parametrize("kind", sorted(RECIPE.kinds))
 def test_every_kind_of_row_can_be_encoded(kind: str, sources: data_rows.Sources, tokenizer: Any) -> None:
     rng = random.Random(2)
     render = pocket_pack.renderer(tokenizer)
@@ -573,3 +583,16 @@ def test_a_new_tokenizer_renders_as_the_packaged_one_does(tmp_path: Path, tokeni
     assert [new.pad_token_id, new.bos_token_id, new.eos_token_id] == [0, 1, 5]
     assert new.decode(new("in 1921 »Ä«").input_ids) == "in 1921 »Ä«"
     assert len(new("1921").input_ids) == 4
+
+
+@pytest.mark.parametrize("shape", [(24, 60), (60, 24)])
+def test_the_polar_factor_keeps_directions_and_evens_out_sizes(shape: tuple[int, int]) -> None:
+    import torch
+
+    grad = torch.randn(shape, generator=torch.Generator().manual_seed(3))
+    found = pocket_train.polar(grad, (3.4445, -4.775, 2.0315), 5, 1e-7)
+    assert found.shape == grad.shape
+    left, _, right = torch.linalg.svd(grad, full_matrices=False)
+    inner = left.T @ found @ right.T
+    assert ((inner.diagonal() > 0.5) & (inner.diagonal() < 1.5)).all()
+    assert (inner - inner.diagonal().diag()).abs().max() < 1e-3

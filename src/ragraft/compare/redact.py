@@ -86,7 +86,7 @@ def _case(case: CaseResult, touched: bool, gone: Gone) -> CaseResult:
 
 
 def _held(passage: Passage, gone: Gone) -> bool:
-    return passage.chunk.document in gone.documents or gone.quoted(f"{passage.chunk.text}\n{passage.text}")
+    return passage.chunk.document in gone.documents or any(map(gone.quoted, (passage.chunk.text, passage.text)))
 
 
 def _scores(case: CaseResult) -> tuple[Score, ...]:

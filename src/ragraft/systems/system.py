@@ -114,7 +114,8 @@ def _retrieve(
     started = time.perf_counter()
     retriever = system.retriever.pinned()
     found = retriever.passages(requests, reader)
-    if system.generator is not None and system.span_reader is not None and system.sentences is not None:
+    if system.sentences is not None:
+        assert system.span_reader is not None
         questions = [r.question for r in requests]
         found = compressed(retriever.embedder, system.span_reader, questions, found, system.sentences)
     return found, retriever.index.version, (time.perf_counter() - started) / len(requests)

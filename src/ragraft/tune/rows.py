@@ -66,8 +66,9 @@ def raft(
 
     An answerable example's prompt holds its oracle passages and at most `config.distractors` of the best-ranked passages
     of other documents, in a seeded order. Where fewer than `config.refusals` of the examples are unanswerable, seeded
-    answerable ones see distractors alone, and refuse, until it is that share. Left out are rows that would teach something false: oracle passages that do not fit, are not
-    known or lose facts when compressed, an answerable example without an answer, a refusal without any passage.
+    answerable ones see distractors alone, and refuse, until it is that share. Left out are rows that would teach something
+    false: oracle passages that do not fit, are not known or lose facts when compressed, an answerable example without an
+    answer, a refusal without any passage.
     """
     absent = _without_oracle(examples, config.refusals, seed)
     picked: list[_Picked] = []
