@@ -37,6 +37,8 @@ def main() -> None:
     parser.add_argument("--generator", default="pocket")
     parser.add_argument("--sentences", type=int, nargs="+", default=[1, 2, 3, 4, 6, 8])
     options = parser.parse_args()
+    if not (options.project / "ragraft.toml").is_file():
+        parser.error(f"{options.project}: no ragraft.toml there; name a project's folder")
     console = Console(width=130)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "project"

@@ -19,7 +19,13 @@ WEIGHTS = "model.safetensors"
 
 
 def average(first: Path, second: Path, share: float, out: Path) -> None:
-    """`share` of the second and the rest of the first, summed in fp32. Raises SystemExit where their tensors differ in name or shape."""
+    """`share` of the second and the rest of the first, summed in fp32. Raises SystemExit, before anything is written, for a share outside
+    [0, 1], a folder without weights, and tensors that differ in name or shape."""
+    if not 0 <= share <= 1:
+        raise SystemExit(f"--share {share}: must be from 0 to 1")
+    for folder in (first, second):
+        if not (folder / WEIGHTS).is_file():
+            raise SystemExit(f"{folder}: no {WEIGHTS} there; name a model directory, such as RUN/model")
     one, two = load_file(first / WEIGHTS), load_file(second / WEIGHTS)
     if {n: t.shape for n, t in one.items()} != {n: t.shape for n, t in two.items()}:
         raise SystemExit(f"{second}: not the shape of {first}")

@@ -36,3 +36,12 @@ def test_another_shape_is_refused(moved: Path, tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="not the shape of"):
         average(pocket_folder(), moved, 0.5, tmp_path / "mean")
     assert not (tmp_path / "mean").exists()
+
+
+@pytest.mark.parametrize(
+    ("share", "says"), [(7.0, "--share 7.0: must be from 0 to 1"), (0.5, "nowhere: no model.safetensors there")]
+)
+def test_bad_arguments_write_nothing(tmp_path: Path, share: float, says: str) -> None:
+    with pytest.raises(SystemExit, match=says):
+        average(pocket_folder(), tmp_path / "nowhere", share, tmp_path / "mean")
+    assert not (tmp_path / "mean").exists()
