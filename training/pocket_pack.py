@@ -33,6 +33,8 @@ from data_swap import is_name
 from data_text import articles
 from data_words import words as words_of
 
+from ragraft.models.local import answer_frame
+
 ARRAYS = ("tokens", "doc", "seg", "pos", "weight", "goal")
 MIXTURES = {
     "passages": {"text": 0.08, "rule": 0.13, "helpdesk": 0.15, "human": 0.55, "point": 0.04, "closed": 0.03, "chores": 0.02},
@@ -152,7 +154,8 @@ def encode(row: Row, tokenizer: Any, length: int, rng: random.Random) -> Encoded
 
     In a third of the rows the positions jump once inside the stem, so that distances up to 2,048 are seen in short sequences.
     """
-    texts = [row.stem, *(b.prompt for b in row.branches), *(b.target for b in row.branches)]
+    lead = "" if row.kind == "text" else answer_frame(tokenizer)[0]
+    texts = [row.stem, *(b.prompt for b in row.branches), *(lead + b.target for b in row.branches)]
     encoded = tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True)
     stem, *ids = encoded.input_ids
     ends = [end for _, end in encoded.offset_mapping[0]]
@@ -173,27 +176,27 @@ def encode(row: Row, tokenizer: Any, length: int, rng: random.Random) -> Encoded
         out.tokens.extend(prompt + target)
         out.seg.extend([number] * size)
         out.pos.extend(range(start, start + size))
-        weights = _target_weights(row.kind, target, tokenizer)
-        out.weight.extend([_CONTEXT] * len(prompt) + weights)
-        out.goal.extend([0] * (len(prompt) - 1) + _goals(branch, weights, ends) + [0])
+        written = [tokenizer.decode([t]) for t in target]
+        opening = 2 if written[0].isspace() else 1  # a number's first digit is a token after the space
+        decisive = [False] * len(target) if row.kind == "text" else _deciding(written, opening)
+        plain = _TEXT if row.kind == "text" else _ANSWER
+        out.weight.extend([_CONTEXT] * len(prompt) + [_DECISIVE if d else plain for d in decisive])
+        out.goal.extend([0] * (len(prompt) - 1) + _goals(branch, decisive, opening, row.stem, ends) + [0])
     return out if len(out.tokens) > len(stem) else None
 
 
-def _target_weights(kind: str, target: list[int], tokenizer: Any) -> list[int]:
-    if kind == "text":
-        return [_TEXT] * len(target)
-    texts = [tokenizer.decode([t]) for t in target]
-    return [
-        _DECISIVE if n == 0 or (texts[n - 1].endswith("[") and text.isdigit()) else _ANSWER
-        for n, text in enumerate(texts)
-    ]
+def _deciding(written: list[str], opening: int) -> list[bool]:
+    """Which tokens of an answer decide it: its first ones, and the number it cites."""
+    return [n < opening or (written[n - 1].endswith("[") and text.isdigit()) for n, text in enumerate(written)]
 
 
-def _goals(branch: data_rows.Branch, weights: list[int], ends: list[int]) -> list[int]:
+def _goals(branch: data_rows.Branch, decisive: list[bool], opening: int, stem: str, ends: list[int]) -> list[int]:
     """For the token before each one of the answer: 1 + the stem's token to point at, where one decides; 0 elsewhere."""
-    first = 1 if branch.refused else _token_at(branch.source, ends)
-    label = _token_at(branch.label, ends)
-    return [0 if w != _DECISIVE else first if n == 0 else label for n, w in enumerate(weights)]
+    source = branch.source
+    spaced = source - 1 if source and stem[source - 1] == " " else source
+    first = 1 if branch.refused else _token_at(spaced, ends)
+    places = [first, _token_at(source, ends)][:opening]
+    return [(places[n] if n < opening else _token_at(branch.label, ends)) if d else 0 for n, d in enumerate(decisive)]
 
 
 def _token_at(place: int | None, ends: list[int]) -> int:

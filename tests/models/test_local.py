@@ -16,6 +16,8 @@ TEMPLATE = (
     "{{ bos_token }}{% for m in messages %}{% if m['role'] == 'system' and strict %}{{ raise_exception('no system') }}{% endif %}"
     "<{{ m['role'] }}>{{ m['content'] }}{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}"
 )
+SPACED = TEMPLATE.replace("{{ m['content'] }}", "{{ ' ' if m['role'] == 'assistant' }}{{ m['content'] }}")
+"""As those of Llama 2 and Mistral: a space opens an answer."""
 
 
 def question(n: int, passages: int = 2) -> Prompt:
@@ -158,6 +160,29 @@ def test_the_template_is_the_documented_prompt_format(pocket: local.LocalGenerat
         "<|bos|><|system|>Use only the passages below. Cite the passage you used. Answer briefly."
         "<|user|>[1] A: b\n\nQuestion: C?<|assistant|>"
     )
+
+
+def test_an_answer_begins_as_the_template_writes_it(pocket: local.LocalGenerator, tmp_path: Path) -> None:
+    lead, end = local.answer_frame(pocket.tokenizer)
+    assert (lead, pocket.tokenizer.decode(end)) == ("", "<|end|>")
+    bare = local.load_generator(tiny(tmp_path / "bare")).tokenizer
+    assert local.answer_frame(bare) == ("", [bare.eos_token_id])
+    spaced = local.load_generator(tiny(tmp_path / "spaced", template=SPACED))
+    assert local.answer_frame(spaced.tokenizer) == (" ", [spaced.tokenizer.eos_token_id])
+
+
+def test_the_likelihood_is_that_of_the_answer_as_it_is_written(tmp_path: Path) -> None:
+    prompt = Prompt(messages=(Message(role="user", content="tower"),))
+    bare, spaced = (local.load_generator(tiny(tmp_path, template=t)) for t in (TEMPLATE, SPACED))
+    assert spaced.log_likelihood([prompt], ["tall"]) == bare.log_likelihood([prompt], [" tall"])
+    assert spaced.log_likelihood([prompt], ["tall"]) != bare.log_likelihood([prompt], ["tall"])
+
+
+def test_a_stream_begins_without_that_space(pocket: local.LocalGenerator) -> None:
+    pieces = list(pocket.stream(question(1), max_new_tokens=16))
+    assert all(pieces)
+    assert "".join(pieces).strip() == texts(pocket.generate([question(1)], max_new_tokens=16))[0]
+    assert not pieces[0][0].isspace()
 
 
 def test_any_local_causal_model_loads(tmp_path: Path) -> None:

@@ -5,11 +5,9 @@ import json
 from pathlib import Path
 
 import pytest
-from transformers import AutoTokenizer
 
 from ragraft.errors import DataError
 from ragraft.models.local import load_generator
-from ragraft.models.packaged import pocket_folder
 from ragraft.probes import lm_tasks, table
 from ragraft.probes.forgetting import ITEMS, Item
 from ragraft.workspace import from_json
@@ -60,18 +58,25 @@ def test_a_task_file_is_scored_question_by_question(scored: lm_tasks.Scored) -> 
     assert {c.value for c in scored.cases} <= {0.0, 1.0}
 
 
-def test_its_scores_are_those_of_the_likelihoods(scored: lm_tasks.Scored) -> None:
+@pytest.mark.parametrize("lead", ["", " "])
+def test_its_scores_are_those_of_the_likelihoods(lead: str, tmp_path: Path) -> None:
     """lm-eval sums nats over an answer; the same, reckoned here from the generator's own likelihoods per token."""
     from ragraft.types import Message, Prompt
 
-    generator, tokenizer = load_generator("pocket"), AutoTokenizer.from_pretrained(pocket_folder())
+    generator = load_generator("pocket")
+    tokenizer = generator.tokenizer
+    tokenizer.chat_template = tokenizer.chat_template.replace(
+        "{{ message['content'] }}", f"{{{{ '{lead}' if message['role'] == 'assistant' }}}}{{{{ message['content'] }}}}"
+    )
+    (task,) = lm_tasks.load(["capitals.yaml"], written(tmp_path / "tasks"), tmp_path / "cache")
+    scored = lm_tasks.score(task, generator, questions=16, seed=7)
     items = [from_json(Item, line) for line in ITEMS.read_text().splitlines()][:16]
     expected: list[float] = []
     for item in items:
         prompt = Prompt(messages=(Message(role="user", content=item.question),))
         answers = (item.right, *item.wrong)
         sums = [
-            x * len(tokenizer(a, add_special_tokens=False)["input_ids"])
+            x * len(tokenizer(f"{lead}{a}", add_special_tokens=False)["input_ids"])
             for x, a in zip(generator.log_likelihood([prompt] * len(answers), answers), answers, strict=True)
         ]
         expected.append(float(sums[0] > max(sums[1:])))

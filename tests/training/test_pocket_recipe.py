@@ -19,6 +19,7 @@ import pocket_train
 import pytest
 from data_text import Article, sentences
 
+from ragraft.models.local import answer_frame
 from ragraft.models.packaged import pocket_folder
 from ragraft.prompting import BRIEF, REFUSAL, messages, split_citations
 
@@ -37,6 +38,18 @@ def tokenizer() -> Any:
     from transformers import AutoTokenizer
 
     return AutoTokenizer.from_pretrained(pocket_folder())
+
+
+@pytest.fixture(scope="module")
+def spaced() -> Any:
+    """A tokenizer whose template writes a space before an answer."""
+    from transformers import AutoTokenizer
+
+    tokenizer: Any = AutoTokenizer.from_pretrained(pocket_folder())
+    tokenizer.chat_template = tokenizer.chat_template.replace(
+        "{{ message['content'] }}", "{{ ' ' if message['role'] == 'assistant' }}{{ message['content'] }}"
+    )
+    return tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -163,14 +176,17 @@ def test_pointing_asks_for_words_that_one_passage_holds(sources: data_rows.Sourc
     assert found > 5
 
 
-def test_what_decides_an_answer_weighs_most(sources: data_rows.Sources, tokenizer: Any) -> None:
+@pytest.mark.parametrize("template", ["tokenizer", "spaced"])
+def test_what_decides_an_answer_weighs_most(template: str, request: pytest.FixtureRequest) -> None:
+    tokenizer: Any = request.getfixturevalue(template)
     row = data_rows.rendered(data_rows.helpdesk(random.Random(3)), pocket_pack.renderer(tokenizer))
     assert row is not None
     encoded = pocket_pack.encode(row, tokenizer, 2000, random.Random(0))
     assert encoded is not None
     heavy = [tokenizer.decode([t]) for t, w in zip(encoded.tokens, encoded.weight, strict=True) if w == 4]
     cited = [b.target[-2] for b in row.branches if b.target.endswith("]")]
-    assert len(heavy) == len(row.branches) + len(cited)
+    digits = [b for b in row.branches if b.target[0].isdigit()] if template == "spaced" else []
+    assert len(heavy) == len(row.branches) + len(cited) + len(digits)
     assert set(cited) <= set(heavy)
 
 
@@ -227,7 +243,9 @@ def test_answers_cite_the_passage_that_holds_them(sources: data_rows.Sources) ->
     assert cited > 40
 
 
-def test_a_branch_reads_exactly_what_prompting_renders(sources: data_rows.Sources, tokenizer: Any) -> None:
+@pytest.mark.parametrize("template", ["tokenizer", "spaced"])
+def test_a_branch_reads_exactly_what_prompting_renders(template: str, request: pytest.FixtureRequest) -> None:
+    tokenizer: Any = request.getfixturevalue(template)
     case = data_rows.helpdesk(random.Random(3))
     row = data_rows.rendered(case, pocket_pack.renderer(tokenizer))
     assert row is not None
@@ -239,7 +257,7 @@ def test_a_branch_reads_exactly_what_prompting_renders(sources: data_rows.Source
             {"role": m.role, "content": m.content} for m in messages(case.passages, item.question, style=case.style)
         ]
         whole = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-        whole += data_rows.target(item, case.style, passages=True)
+        whole += answer_frame(tokenizer)[0] + data_rows.target(item, case.style, passages=True)
         branch = [t for t, s in zip(encoded.tokens, encoded.seg, strict=True) if s == number]
         assert stem + branch == [*tokenizer(whole, add_special_tokens=False).input_ids, tokenizer.eos_token_id]
 
@@ -259,6 +277,19 @@ def test_the_token_that_decides_points_at_what_it_copies(seed: int, sources: dat
         said, held = tokenizer.decode([copied]).strip(), tokenizer.decode([source]).strip(" *“")
         assert encoded.weight[place + 1] == 4
         assert goal == 1 if said == "The" and held != "The" else held.startswith(said) or said.startswith(held)
+
+
+@pytest.mark.parametrize("kind", ["rule", "human", "helpdesk"])
+def test_after_a_space_an_answer_begins_with_the_token_that_the_passage_holds(
+    kind: str, sources: data_rows.Sources, spaced: Any
+) -> None:
+    rng, same = random.Random(5), []
+    while len(same) < 100:
+        for row in pocket_pack.make_rows(kind, sources, pocket_pack.renderer(spaced), rng, 512, RECIPE):
+            encoded = pocket_pack.encode(row, spaced, 512, rng)
+            places = enumerate(encoded.goal) if encoded else ()
+            same += [encoded.tokens[p + 1] == encoded.tokens[g - 1] for p, g in places if encoded and g > 1]
+    assert sum(same) / len(same) > 0.85
 
 
 def test_guided_attention_is_least_where_the_head_looks_at_its_goal(packed: Path, tokenizer: Any) -> None:

@@ -1,5 +1,6 @@
 """LoRA on the packaged model, on a few short rows: masks, packing, learning, resuming, what is left on disk."""
 
+import copy
 import json
 import math
 from dataclasses import replace
@@ -64,6 +65,17 @@ def test_labels_cover_exactly_the_answer_and_its_end(model: Any) -> None:
     assert tokenizer.decode(learned) == "12 euros<|end|>"
     assert tokens.labels[: -len(learned)] == [-100] * (len(tokens.input_ids) - len(learned))
     assert tokens.input_ids[-len(learned) :] == learned
+
+
+def test_an_answer_is_learned_with_the_space_that_its_template_writes(model: Any) -> None:
+    tokenizer = copy.deepcopy(model[1])
+    tokenizer.chat_template = tokenizer.chat_template.replace(
+        "{{ message['content'] }}", "{{ ' ' if message['role'] == 'assistant' }}{{ message['content'] }}"
+    )
+    tokens = lora.encode(tokenizer, ROWS[0], limit=1024)
+    learned = [label for label in tokens.labels if label != -100]
+    assert tokenizer.decode(tokens.input_ids) == f"{chat_text(tokenizer, ROWS[0].messages)} 12 euros<|end|>"
+    assert tokenizer.decode(learned) == " 12 euros<|end|>"
 
 
 def test_packed_rows_have_the_losses_they_have_alone(model: Any, tmp_path: Path) -> None:

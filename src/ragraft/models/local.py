@@ -103,6 +103,19 @@ def chat_text(tokenizer: Any, messages: Sequence[Message]) -> str:
         return tokenizer.apply_chat_template(turns(_without_system(messages)), **options)
 
 
+def answer_frame(tokenizer: Any) -> tuple[str, list[int]]:
+    """(the white space, tokens) that the chat template writes (before, after) an answer; of the latter those up to the first special one,
+    where generation stops."""
+    turns = [{"role": "user", "content": "u"}, {"role": "assistant", "content": "@"}]
+    opened = tokenizer.apply_chat_template(turns[:1], tokenize=False, add_generation_prompt=True)
+    head, _, tail = tokenizer.apply_chat_template(turns, tokenize=False).rpartition("@")
+    lead = head.removeprefix(opened)
+    ids = tokenizer(tail, add_special_tokens=False)["input_ids"]
+    special = set(tokenizer.all_special_ids)
+    first = next((n for n, token in enumerate(ids) if token in special), None)
+    return lead if lead.isspace() else "", [tokenizer.eos_token_id] if first is None else ids[: first + 1]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalGenerator:
     """A `Generator` over a transformers model in this process."""
@@ -146,9 +159,9 @@ class LocalGenerator:
             if token in self.stops:
                 break
             written.append(token)
-            text = self.tokenizer.decode(written, skip_special_tokens=True)
+            text = self.tokenizer.decode(written, skip_special_tokens=True).lstrip()
             # A character whose bytes are not all here yet decodes to U+FFFD: wait for the rest of it.
-            if not text.endswith("\ufffd"):
+            if text != sent and not text.endswith("\ufffd"):
                 yield text[len(sent) :]
                 sent = text
 
@@ -157,7 +170,8 @@ class LocalGenerator:
         import torch
 
         heads = [self._ids(p) for p in prompts]
-        tails: list[list[int]] = [self.tokenizer(a, add_special_tokens=False)["input_ids"] for a in answers]
+        lead, _ = answer_frame(self.tokenizer)
+        tails: list[list[int]] = [self.tokenizer(lead + a, add_special_tokens=False)["input_ids"] for a in answers]
         out = [0.0] * len(heads)
         lengths = [len(h) + len(t) for h, t in zip(heads, tails, strict=True)]
         for rows in batches(lengths, _BATCH_TOKENS[self.model.device.type]):

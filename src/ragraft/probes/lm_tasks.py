@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ragraft.errors import DataError
-from ragraft.models.local import LocalGenerator
+from ragraft.models.local import LocalGenerator, answer_frame
 from ragraft.types import CaseValue
 
 KEY = "probes.lm_eval"
@@ -91,7 +91,18 @@ def score(tasks: Tasks, generator: LocalGenerator, *, questions: int, seed: int)
         from lm_eval.evaluator import evaluate
         from lm_eval.models.huggingface import HFLM
 
-        wrapper: Any = HFLM
+        lead, _ = answer_frame(generator.tokenizer)
+
+        class Chat(HFLM):
+            """lm-eval leaves out the space with which some chat templates open an answer."""
+
+            def loglikelihood(self, requests: Any, disable_tqdm: bool = False) -> Any:
+                for request in requests:
+                    context, continuation = request.args
+                    request.arguments = (context, lead + continuation if context else continuation)
+                return super().loglikelihood(requests, disable_tqdm=disable_tqdm)
+
+        wrapper: Any = Chat
         lm = wrapper(
             pretrained=generator.model,
             tokenizer=generator.tokenizer,

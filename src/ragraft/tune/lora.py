@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ragraft.config import TuningSection
 from ragraft.errors import DataError
 from ragraft.models.embedder import best_device
-from ragraft.models.local import chat_text, load_causal
+from ragraft.models.local import answer_frame, chat_text, load_causal
 from ragraft.models.packaged import file_sha256
 from ragraft.types import Adapter, CurvePoint, TrainingRow
 from ragraft.workspace import to_json, write_atomic
@@ -174,23 +174,14 @@ def encode(tokenizer: Any, row: TrainingRow, *, limit: int) -> Tokens:
     """A row in tokens: the prompt exactly as it is read when the model answers, then the answer and the end token of the
     chat template. Raises `DataError` when it is longer than `limit`."""
     prompt: list[int] = tokenizer(chat_text(tokenizer, row.messages), add_special_tokens=False)["input_ids"]
-    answer: list[int] = tokenizer(row.target, add_special_tokens=False)["input_ids"] + _end(tokenizer)
+    lead, end = answer_frame(tokenizer)
+    answer: list[int] = tokenizer(lead + row.target, add_special_tokens=False)["input_ids"] + end
     if len(prompt) + len(answer) > limit:
         raise DataError(
             f"training row {row.id} has {len(prompt) + len(answer)} tokens, more than tuning.max_tokens = {limit}: "
             "raise it, or lower retrieval.passages or chunks.max_tokens"
         )
     return Tokens(input_ids=prompt + answer, labels=[-100] * len(prompt) + answer)
-
-
-def _end(tokenizer: Any) -> list[int]:
-    """What the chat template writes after an answer, up to its first special token: where generation stops."""
-    turns = [{"role": "user", "content": "u"}, {"role": "assistant", "content": "@"}]
-    tail = tokenizer.apply_chat_template(turns, tokenize=False).rpartition("@")[2]
-    ids = tokenizer(tail, add_special_tokens=False)["input_ids"]
-    special = set(tokenizer.all_special_ids)
-    first = next((n for n, token in enumerate(ids) if token in special), None)
-    return [tokenizer.eos_token_id] if first is None else ids[: first + 1]
 
 
 def _last_checkpoint(folder: Path) -> str | None:
