@@ -193,9 +193,8 @@ def _deciding(written: list[str], opening: int) -> list[bool]:
 def _goals(branch: data_rows.Branch, decisive: list[bool], opening: int, stem: str, ends: list[int]) -> list[int]:
     """For the token before each one of the answer: 1 + the stem's token to point at, where one decides; 0 elsewhere."""
     source = branch.source
-    spaced = source - 1 if source and stem[source - 1] == " " else source
-    first = 1 if branch.refused else _token_at(spaced, ends)
-    places = [first, _token_at(source, ends)][:opening]
+    first = source - 1 if opening == 2 and source and stem[source - 1] == " " else source
+    places = [1 if branch.refused else _token_at(first, ends), _token_at(source, ends)][:opening]
     return [(places[n] if n < opening else _token_at(branch.label, ends)) if d else 0 for n, d in enumerate(decisive)]
 
 
