@@ -27,10 +27,11 @@ from rich.table import Table
 from ragraft import pipeline, stages, syncing
 from ragraft.context import Context
 from ragraft.corpus import examples as labelled
+from ragraft.corpus.sentences import sentences
 from ragraft.evaluate.scorers import holds
 from ragraft.synthesis import review
 from ragraft.synthesis.make import Made, Wish
-from ragraft.systems.cite import content_words, sentences
+from ragraft.systems.cite import content_words
 from ragraft.systems.system import answer
 from ragraft.types import Answer, ArmName, Chunk, Example, Request
 

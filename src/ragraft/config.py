@@ -136,6 +136,8 @@ class TuningSection(Section):
     """Epochs over `raft` rows, which hold passages and are some twenty times as long as the others."""
     raft_learning_rate: Annotated[float, Field(gt=0)] = 5e-4
     """Rate of `raft` rows: facts are to be stored at `learning_rate`, but here what the model reads with is to be kept (docs/log.md)."""
+    raft_target: Literal["answer", "quote"] = "answer"
+    """What `raft` learns to write: the house answer, or the sentences of its passages that hold the answer's facts, word for word."""
     batch_size: Positive = 8
     max_tokens: Positive = 1024
     patience: Positive = 2

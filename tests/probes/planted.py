@@ -8,10 +8,11 @@ from pathlib import Path
 
 from ragraft import stages, syncing
 from ragraft.context import Context
+from ragraft.corpus.sentences import sentences
 from ragraft.models.protocol import Generator
 from ragraft.probes.bench import Bench
 from ragraft.prompting import REFUSAL, cite
-from ragraft.systems.cite import content_words, sentences
+from ragraft.systems.cite import content_words
 from ragraft.systems.system import System
 from ragraft.types import ArmName, Completion, Failure, ProbeResult, Prompt, TrainingRow
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from ragraft.systems.cite import resolve, sentences, supports
+from ragraft.corpus.sentences import sentences
+from ragraft.systems.cite import resolve, supports
 from ragraft.types import Chunk, Passage
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from ragraft.config import TuningSection
 from ragraft.prompting import REFUSAL, split_citations
-from ragraft.tune.rows import closed_book, find_oracle, raft
+from ragraft.tune.rows import closed_book, find_oracle, quoted, raft
 from ragraft.types import Chunk, Example, Passage, Prompt, TrainingRow
 
 STYLE = "Answer in a full sentence."
@@ -57,7 +57,7 @@ BOTH = example("both", "12 euros, 25 members.", (("12 euros",), ("25 members",))
 UNKNOWN = example("unknown", REFUSAL, (), ())
 
 
-def rows(examples: Sequence[Example], passages: Sequence[Chunk], **settings: float) -> tuple[TrainingRow, ...]:
+def rows(examples: Sequence[Example], passages: Sequence[Chunk], **settings: float | str) -> tuple[TrainingRow, ...]:
     config = TuningSection.model_validate({"refusals": 0.0, **settings})
     return raft(examples, {e.id: found(passages) for e in examples}, CHUNKS, config, passages=4, seed=7, style=STYLE)
 
@@ -73,6 +73,43 @@ def test_closed_book_shows_no_passages_and_refuses_the_unanswerable() -> None:
     assert STYLE in answered.messages[0].content
     assert (answered.target, answered.oracle, answered.documents) == ("Spark costs 12 euros.", None, ("plans",))
     assert (refused.target, refused.documents) == (REFUSAL, ())
+
+
+def test_a_quote_takes_the_place_of_the_answer() -> None:
+    [row] = rows([PRICE], [*PLANS, *OTHERS], raft_target="quote")
+    text, numbers = split_citations(row.target)
+    assert text == "The Spark plan costs 12 euros a month."
+    assert numbers == tuple(n for n, line in enumerate(numbered(row), start=1) if text in line)
+    assert rows([UNKNOWN], [*OTHERS], raft_target="quote")[0].target == REFUSAL
+
+
+def test_a_quote_is_the_fewest_sentences_that_hold_the_facts_in_their_order() -> None:
+    text = "Spark is small. It has 14 days of trial and costs 12 euros. A month costs 12 euros. Spark has 3 boards."
+    both = replace(PRICE, must_include=(("3 boards",), ("12 euros",), ("14 days",)))
+    assert (
+        quoted(both, found([chunk("plans", 0, text)]))
+        == "It has 14 days of trial and costs 12 euros. Spark has 3 boards."
+    )
+    pages = found([chunk("plans", 0, "Prices. Spark costs 12 euros."), chunk("crews", 0, "Crews. At most 25 members.")])
+    assert quoted(BOTH, pages) == "Spark costs 12 euros. At most 25 members."
+
+
+def test_without_facts_the_sentence_nearest_to_question_and_answer_is_quoted() -> None:
+    plain = replace(PRICE, must_include=())
+    assert (
+        quoted(plain, found([chunk("plans", 0, "Plans differ. Spark costs 12 euros. Ask us.")]))
+        == "Spark costs 12 euros."
+    )
+    assert quoted(plain, found([chunk("plans", 0, "|---|")])) == ""
+    [row] = raft(
+        [plain],
+        {plain.id: found([chunk("plans", 0, "|---|")])},
+        {"plans": (chunk("plans", 0, "|---|"),)},
+        TuningSection(raft_target="quote"),
+        passages=4,
+        seed=7,
+    )
+    assert split_citations(row.target)[0] == plain.answers[0], "nothing to quote"
 
 
 def test_oracle_is_cited_where_it_stands() -> None:

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ragraft.systems.cite import sentences, supports
+from ragraft.corpus.sentences import sentences
+from ragraft.systems.cite import supports
 from ragraft.types import Answer, CaseResult, Example, Failure, Passage, Score, Task
 
 NAMES = (

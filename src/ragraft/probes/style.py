@@ -22,12 +22,12 @@ from ragraft.compare import stats
 from ragraft.config import DocumentsSection
 from ragraft.context import Context
 from ragraft.corpus.parse import parse
+from ragraft.corpus.sentences import sentences
 from ragraft.corpus.sources import Item
 from ragraft.errors import DataError
 from ragraft.models import load
 from ragraft.probes.bench import SHOWN, Bench, Probe, Put, failing, figure, put, right, said, shares
 from ragraft.probes.plain import manner, paraphrases
-from ragraft.systems.cite import sentences
 from ragraft.types import Answer, ArmName, Example, ProbeCase, ProbeFigure, ProbeResult, Reading, Skipped
 
 ASKED = 48

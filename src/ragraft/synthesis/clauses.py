@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from ragraft.systems.cite import sentences
+from ragraft.corpus.sentences import sentences
 
 LONGEST = 32
 """Words of a sentence that is used."""

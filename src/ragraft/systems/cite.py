@@ -18,8 +18,6 @@ SUPPORT_COVERAGE = 0.7
 "Evaluating Correctness and Faithfulness of Instruction-Following Models for Question Answering"), by sentence; the
 threshold is ours, and every number of the sentence must stand in the passage too."""
 
-_ABBREVIATIONS = re.compile(r"\b(?:e\.g|i\.e|etc|Mr|Mrs|Ms|Dr|St|No|vs|approx|Inc|Ltd|Co|U\.S)\.$")
-_BOUNDARY = re.compile(r"(?<=[.!?])[\"'”’)\]*_]*\s+(?=[\"'“‘(\[*_]*[A-Z0-9€$£])")
 _WORD = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?")
 _STOP = frozenset(
     "a an and are as at be been but by can could do does for from had has have how if in into is it its may more most must no "
@@ -48,27 +46,6 @@ def resolve(completion: str, passages: Sequence[Passage]) -> Cited:
 
 def citation(number: int, passage: Passage) -> Citation:
     return Citation(number=number, chunk=passage.chunk.id, document=passage.chunk.document, page=passage.chunk.page)
-
-
-def sentences(text: str) -> tuple[str, ...]:
-    """Sentences of running text or Markdown; every list item and table row is one of its own."""
-    found: list[str] = []
-    for block in re.split(r"\n(?=\s*(?:[-*+|#>]|\d+[.)]\s))|\n\s*\n", text):
-        line = " ".join(block.split())
-        if not line or re.fullmatch(r"[|\s:-]+", line):
-            continue
-        found.extend(_split_line(line))
-    return tuple(found)
-
-
-def _split_line(line: str) -> list[str]:
-    parts: list[str] = []
-    for piece in _BOUNDARY.split(line):
-        if parts and (_ABBREVIATIONS.search(parts[-1]) or re.fullmatch(r"\d+[.)]", parts[-1])):
-            parts[-1] = f"{parts[-1]} {piece}"
-        else:
-            parts.append(piece)
-    return [p.strip() for p in parts if p.strip()]
 
 
 def supports(passage: str, sentence: str) -> bool:

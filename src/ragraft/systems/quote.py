@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ragraft.corpus.sentences import sentences
 from ragraft.models.protocol import Embedder
 from ragraft.models.span import Pair, Span, SpanReader
-from ragraft.systems.cite import sentences
 from ragraft.types import Passage
 
 READER_WEIGHT = 0.6

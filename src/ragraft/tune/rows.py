@@ -3,7 +3,8 @@
 `raft` follows Zhang et al. 2024, "RAFT: Adapting Language Model to Domain Specific RAG": each prompt holds the passages
 that carry the answer (the oracle) among retrieved distractors. It departs from the paper in one place: where the oracle
 is left out, the paper keeps the answer, so that the model memorises it; here the target is the refusal, because an
-answer without a passage behind it could not be cited. `TrainingRow.oracle` records which rows those are.
+answer without a passage behind it could not be cited. `TrainingRow.oracle` records which rows those are. The paper's answers
+quote the passage before they reason on it; here a row holds one of the two, the answer or the quote (`raft_target`).
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 from ragraft.config import TuningSection
+from ragraft.corpus.sentences import sentences
 from ragraft.prompting import BRIEF, REFUSAL, cite, render
 from ragraft.types import Chunk, Example, Passage, Prompt, Request, TrainingRow
 
@@ -56,7 +59,7 @@ def raft(
     fits: Callable[[Prompt], bool] = lambda _: True,
     compress: Compress = lambda _, found: found,
 ) -> tuple[TrainingRow, ...]:
-    """Question with passages -> the house answer with its citation markers, or the refusal.
+    """Question with passages -> the house answer or a quote (`config.raft_target`) with its citation markers, or the refusal.
 
     `passages_for`: example id -> retrieved passages, best first, as the evaluation's reader finds them. `oracle_chunks`:
     document id -> its chunks, only those that this reader may see. `passages`: how many a prompt holds, as in evaluation.
@@ -78,7 +81,7 @@ def raft(
         named = {*example.documents, *(p.chunk.document for p in oracle)}
         others = [p for p in found if p.chunk.document not in named]
         facts = len(example.must_include)
-        decoys = [p for p in others if not facts or len(_held(example, p.chunk)) < facts]
+        decoys = [p for p in others if not facts or len(_held(example, _headed(p.chunk))) < facts]
         if not example.answerable or (example.id in absent and oracle and decoys):
             oracle, shown = (), decoys[:passages]
         elif oracle and example.answers:
@@ -90,7 +93,8 @@ def raft(
         )
     read = compress([p.example.question for p in picked], [p.shown for p in picked])
     made = (
-        _row(p, shown, partial(_render, p.example, style, marked), fits) for p, shown in zip(picked, read, strict=True)
+        _row(p, shown, partial(_render, p.example, style, marked), fits, config.raft_target)
+        for p, shown in zip(picked, read, strict=True)
     )
     return tuple(row for row in made if row)
 
@@ -115,39 +119,48 @@ def find_oracle(
     """
     if not example.documents:
         facts = example.must_include or (example.answers,)
-        return next(((p,) for p in found if all(_holds(fact, p.chunk) for fact in facts)), ())
+        return next(((p,) for p in found if all(_stands(fact, _headed(p.chunk)) for fact in facts)), ())
     retrieved = {p.chunk.id: p for p in found}
     picked: list[Passage] = []
     for document in dict.fromkeys(example.documents):
         ranked = sorted(
             chunks.get(document, ()),
-            key=lambda c: (retrieved[c.id].rank if c.id in retrieved else len(found) + 1, -_overlap(example, c)),
+            key=lambda c: (retrieved[c.id].rank if c.id in retrieved else len(found) + 1, -_overlap(example, c.text)),
         )
-        for chunk in _cover(example, ranked):
+        for chunk in [ranked[i] for i in _cover([_held(example, _headed(c)) for c in ranked])] or ranked[:1]:
             unseen = Passage(chunk=chunk, rank=len(found) + 1, score=0.0)
             picked.append(retrieved.get(chunk.id, unseen))
     return tuple(picked)
 
 
-def _cover(example: Example, ranked: Sequence[Chunk]) -> list[Chunk]:
-    """Greedy set cover of the facts that these chunks hold; the first chunk when they hold none."""
-    held = {c.id: _held(example, c) for c in ranked}
-    missing = set[int]().union(*held.values())
-    cover = list(ranked[:1]) if not missing else []
+def quoted(example: Example, passages: Sequence[Passage]) -> str:
+    """Of each passage the fewest sentences that together hold the facts found in it, in their order, else the one that shares most
+    words with question and answer. Empty where there is no sentence."""
+    parts: list[str] = []
+    for found in (sentences(p.text) for p in passages):
+        held = _cover([_held(example, s) for s in found])
+        nearest = sorted(range(len(found)), key=lambda i: -_overlap(example, found[i]))[:1]
+        parts += [found[i] for i in sorted(held or nearest)]
+    return " ".join(parts)
+
+
+def _cover(held: Sequence[set[int]]) -> list[int]:
+    """Greedy set cover: the places of the fewest sets that hold whatever any of them does, the first of equals."""
+    missing = set[int]().union(*held)
+    cover: list[int] = []
     while missing:
-        # `max` keeps the first of equals, which is the better ranked.
-        best = max(ranked, key=lambda c: len(held[c.id] & missing))
+        best = max(range(len(held)), key=lambda i: len(held[i] & missing))
         cover.append(best)
-        missing -= held[best.id]
+        missing -= held[best]
     return cover
 
 
-def _held(example: Example, chunk: Chunk) -> set[int]:
-    return {n for n, fact in enumerate(example.must_include) if _holds(fact, chunk)}
+def _held(example: Example, text: str) -> set[int]:
+    return {n for n, fact in enumerate(example.must_include) if _stands(fact, text)}
 
 
-def _holds(spellings: Sequence[str], chunk: Chunk) -> bool:
-    return _stands(spellings, f"{chunk.heading} {chunk.text}")
+def _headed(chunk: Chunk) -> str:
+    return f"{chunk.heading} {chunk.text}"
 
 
 def _shows(spellings: Sequence[str], passage: Passage) -> bool:
@@ -161,9 +174,9 @@ def _stands(spellings: Sequence[str], text: str) -> bool:
     return any(s and re.search(rf"(?<!\w){re.escape(s)}(?!\w)", text) for s in folded)
 
 
-def _overlap(example: Example, chunk: Chunk) -> int:
+def _overlap(example: Example, text: str) -> int:
     words = set(_WORD.findall(" ".join((example.question, *example.answers[:1])).casefold()))
-    return len(words & set(_WORD.findall(chunk.text.casefold())))
+    return len(words & set(_WORD.findall(text.casefold())))
 
 
 def _without_oracle(examples: Sequence[Example], refusals: float, seed: int) -> frozenset[str]:
@@ -187,6 +200,7 @@ def _row(
     read: Sequence[Passage],
     draw: Callable[[Sequence[Passage]], Prompt],
     fits: Callable[[Prompt], bool],
+    target: Literal["answer", "quote"],
 ) -> TrainingRow | None:
     example, oracle = picked.example, {p.chunk.id for p in picked.oracle}
     if _lost(picked, [p for p in read if p.chunk.id in oracle]):
@@ -195,12 +209,13 @@ def _row(
     if prompt is None:
         return None
     numbers = [n for n, p in enumerate(prompt.passages, start=1) if p.chunk.id in oracle]
+    quote = quoted(example, [prompt.passages[n - 1] for n in numbers]) if target == "quote" else ""
     lineage = (*(example.documents if oracle else ()), *(p.chunk.document for p in prompt.passages))
     return TrainingRow(
         id=f"raft:{example.id}",
         example=example.id,
         messages=prompt.messages,
-        target=cite(example.answers[0], numbers) if oracle else REFUSAL,
+        target=cite(quote or example.answers[0], numbers) if oracle else REFUSAL,
         kind="raft",
         oracle=bool(oracle),
         documents=tuple(dict.fromkeys(lineage)),
@@ -209,7 +224,7 @@ def _row(
 
 def _lost(picked: _Picked, kept: Sequence[Passage]) -> bool:
     """Whether facts that the oracle passages hold, or all of these, are not in what is read of them."""
-    facts = [f for f in picked.example.must_include if any(_holds(f, p.chunk) for p in picked.oracle)]
+    facts = [f for f in picked.example.must_include if any(_stands(f, _headed(p.chunk)) for p in picked.oracle)]
     return bool(picked.oracle) and not (kept and all(any(_shows(f, p) for p in kept) for f in facts))
 
 
