@@ -86,6 +86,7 @@ generator = "pocket"             # or hf:NAME_OR_PATH, openai:MODEL, http://HOST
 # raft_epochs = 3
 # learning_rate = 2e-3           # of closed-book rows
 # raft_learning_rate = 5e-4
+# raft_target = "answer"         # "quote": raft learns to say the sentences of its passages that hold the answer, which a small model does better
 # distractors = 3
 # refusals = 0.15                # share of raft rows that refuse; where unanswerable examples are too few, some lose their passages
 
