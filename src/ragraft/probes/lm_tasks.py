@@ -100,7 +100,8 @@ def score(tasks: Tasks, generator: LocalGenerator, *, questions: int, seed: int)
                 for request in requests:
                     context, continuation = request.args
                     request.arguments = (context, lead + continuation if context else continuation)
-                return super().loglikelihood(requests, disable_tqdm=disable_tqdm)
+                inherited: Any = super().loglikelihood
+                return inherited(requests, disable_tqdm=disable_tqdm)
 
         wrapper: Any = Chat
         lm = wrapper(
