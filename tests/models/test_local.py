@@ -169,6 +169,9 @@ def test_an_answer_begins_as_the_template_writes_it(pocket: local.LocalGenerator
     assert local.answer_frame(bare) == ("", [bare.eos_token_id])
     spaced = local.load_generator(tiny(tmp_path / "spaced", template=SPACED))
     assert local.answer_frame(spaced.tokenizer) == (" ", [spaced.tokenizer.eos_token_id])
+    silent = "{{ bos_token }}{{ messages[0]['content'] }}<assistant>"
+    without = local.load_generator(tiny(tmp_path / "without", template=silent)).tokenizer
+    assert local.answer_frame(without) == ("", [without.eos_token_id]), "a template that leaves answers out"
 
 
 def test_the_likelihood_is_that_of_the_answer_as_it_is_written(tmp_path: Path) -> None:

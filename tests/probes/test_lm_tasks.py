@@ -13,6 +13,7 @@ from ragraft.probes.forgetting import ITEMS, Item
 from ragraft.workspace import from_json
 
 from ..project import CONFIG
+from ..templates import lead_answers
 from .planted import bench, closed, value
 
 TASK = """
@@ -64,10 +65,7 @@ def test_its_scores_are_those_of_the_likelihoods(lead: str, tmp_path: Path) -> N
     from ragraft.types import Message, Prompt
 
     generator = load_generator("pocket")
-    tokenizer = generator.tokenizer
-    tokenizer.chat_template = tokenizer.chat_template.replace(
-        "{{ message['content'] }}", f"{{{{ '{lead}' if message['role'] == 'assistant' }}}}{{{{ message['content'] }}}}"
-    )
+    tokenizer = lead_answers(generator.tokenizer, lead)
     (task,) = lm_tasks.load(["capitals.yaml"], written(tmp_path / "tasks"), tmp_path / "cache")
     scored = lm_tasks.score(task, generator, questions=16, seed=7)
     items = [from_json(Item, line) for line in ITEMS.read_text().splitlines()][:16]

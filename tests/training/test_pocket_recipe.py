@@ -23,6 +23,8 @@ from ragraft.models.local import answer_frame
 from ragraft.models.packaged import pocket_folder
 from ragraft.prompting import BRIEF, REFUSAL, messages, split_citations
 
+from ..templates import lead_answers
+
 TEXT = (
     "Orla Tarn (born 3 May 1921) was an Irish engineer.",
     "She was hired by Dunmore Works in 1946.",
@@ -45,11 +47,7 @@ def spaced() -> Any:
     """A tokenizer whose template writes a space before an answer."""
     from transformers import AutoTokenizer
 
-    tokenizer: Any = AutoTokenizer.from_pretrained(pocket_folder())
-    tokenizer.chat_template = tokenizer.chat_template.replace(
-        "{{ message['content'] }}", "{{ ' ' if message['role'] == 'assistant' }}{{ message['content'] }}"
-    )
-    return tokenizer
+    return lead_answers(AutoTokenizer.from_pretrained(pocket_folder()), " ")
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,8 @@ from ragraft.prompting import messages
 from ragraft.tune import lora
 from ragraft.types import Adapter, TrainingRow
 
+from ..templates import lead_answers
+
 FACTS = {
     "Spark": "12 euros",
     "Beacon": "29 euros",
@@ -68,10 +70,7 @@ def test_labels_cover_exactly_the_answer_and_its_end(model: Any) -> None:
 
 
 def test_an_answer_is_learned_with_the_space_that_its_template_writes(model: Any) -> None:
-    tokenizer = copy.deepcopy(model[1])
-    tokenizer.chat_template = tokenizer.chat_template.replace(
-        "{{ message['content'] }}", "{{ ' ' if message['role'] == 'assistant' }}{{ message['content'] }}"
-    )
+    tokenizer = lead_answers(copy.deepcopy(model[1]), " ")
     tokens = lora.encode(tokenizer, ROWS[0], limit=1024)
     learned = [label for label in tokens.labels if label != -100]
     assert tokenizer.decode(tokens.input_ids) == f"{chat_text(tokenizer, ROWS[0].messages)} 12 euros<|end|>"

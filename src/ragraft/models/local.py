@@ -104,11 +104,13 @@ def chat_text(tokenizer: Any, messages: Sequence[Message]) -> str:
 
 
 def answer_frame(tokenizer: Any) -> tuple[str, list[int]]:
-    """(the white space, tokens) that the chat template writes (before, after) an answer; of the latter those up to the first special one,
-    where generation stops."""
+    """What the chat template writes around an answer: the white space before it, and the tokens after it up to the first special one,
+    where generation stops. The end token alone where a template leaves answers out, or writes nothing special after them."""
     turns = [{"role": "user", "content": "u"}, {"role": "assistant", "content": "@"}]
     opened = tokenizer.apply_chat_template(turns[:1], tokenize=False, add_generation_prompt=True)
-    head, _, tail = tokenizer.apply_chat_template(turns, tokenize=False).rpartition("@")
+    head, answer, tail = tokenizer.apply_chat_template(turns, tokenize=False).rpartition("@")
+    if not answer:
+        return "", [tokenizer.eos_token_id]
     lead = head.removeprefix(opened)
     ids = tokenizer(tail, add_special_tokens=False)["input_ids"]
     special = set(tokenizer.all_special_ids)

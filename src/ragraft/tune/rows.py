@@ -1,10 +1,10 @@
 """Examples -> training rows. In: examples, and for `raft` what retrieval found for them. Out: rows. Writes nothing.
 
 `raft` follows Zhang et al. 2024, "RAFT: Adapting Language Model to Domain Specific RAG": each prompt holds the passages
-that carry the answer (the oracle) among retrieved distractors. It departs from the paper in one place: where the oracle
+that carry the answer (the oracle) among retrieved distractors. It departs from the paper in two places. Where the oracle
 is left out, the paper keeps the answer, so that the model memorises it; here the target is the refusal, because an
-answer without a passage behind it could not be cited. `TrainingRow.oracle` records which rows those are. The paper's answers
-quote the passage before they reason on it; here a row holds one of the two, the answer or the quote (`raft_target`).
+answer without a passage behind it could not be cited. `TrainingRow.oracle` records which rows those are. And the paper's
+answers quote the passage, then reason on it; here the target is one of the two, the answer or the quote (`raft_target`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 from ragraft.config import TuningSection
 from ragraft.corpus.sentences import sentences
@@ -93,7 +92,7 @@ def raft(
         )
     read = compress([p.example.question for p in picked], [p.shown for p in picked])
     made = (
-        _row(p, shown, partial(_render, p.example, style, marked), fits, config.raft_target)
+        _row(p, shown, partial(_render, p.example, style, marked), fits, quotes=config.raft_target == "quote")
         for p, shown in zip(picked, read, strict=True)
     )
     return tuple(row for row in made if row)
@@ -200,7 +199,8 @@ def _row(
     read: Sequence[Passage],
     draw: Callable[[Sequence[Passage]], Prompt],
     fits: Callable[[Prompt], bool],
-    target: Literal["answer", "quote"],
+    *,
+    quotes: bool,
 ) -> TrainingRow | None:
     example, oracle = picked.example, {p.chunk.id for p in picked.oracle}
     if _lost(picked, [p for p in read if p.chunk.id in oracle]):
@@ -209,7 +209,7 @@ def _row(
     if prompt is None:
         return None
     numbers = [n for n, p in enumerate(prompt.passages, start=1) if p.chunk.id in oracle]
-    quote = quoted(example, [prompt.passages[n - 1] for n in numbers]) if target == "quote" else ""
+    quote = quoted(example, [prompt.passages[n - 1] for n in numbers]) if quotes else ""
     lineage = (*(example.documents if oracle else ()), *(p.chunk.document for p in prompt.passages))
     return TrainingRow(
         id=f"raft:{example.id}",
