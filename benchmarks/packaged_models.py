@@ -29,6 +29,7 @@ sys.path.insert(0, str(ROOT / "training"))
 
 import data_helpdesk  # noqa: E402
 import data_rows  # noqa: E402
+from folders import MODEL, holding  # noqa: E402
 from pocket_pack import load_sources  # noqa: E402
 
 from ragraft.config import TuningSection  # noqa: E402
@@ -168,6 +169,8 @@ def rules(model: LocalGenerator, args: argparse.Namespace, sources: data_rows.So
 
 def squad(model: LocalGenerator, args: argparse.Namespace, _: data_rows.Sources) -> Figures:
     folder = args.data / "squad-13"
+    if not folder.is_dir():
+        raise SystemExit(f"--data {args.data}: no squad-13 there")
     with_gold = ask(model, squad_questions(folder, args.questions, gold=True))
     without = ask(model, squad_questions(folder, args.questions, gold=False))
     return {
@@ -252,8 +255,8 @@ def main() -> None:
     from rich.table import Table
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("models", nargs="*", type=Path)
-    parser.add_argument("--corpus", type=Path, default=ROOT.parent / "shared" / "corpus")
+    parser.add_argument("models", nargs="*", type=holding(MODEL))
+    parser.add_argument("--corpus", type=holding("squad-25.jsonl.xz"), default=str(ROOT.parent / "shared" / "corpus"))
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--only", default="rules,squad,bytes,speed", help=f"of {','.join(PARTS)}")
     parser.add_argument("--questions", type=int, default=150)

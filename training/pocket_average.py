@@ -13,31 +13,27 @@ import argparse
 import shutil
 from pathlib import Path
 
+from folders import MODEL, holding
 from safetensors.torch import load_file, save_file
-
-WEIGHTS = "model.safetensors"
 
 
 def average(first: Path, second: Path, share: float, out: Path) -> None:
     """`share` of the second and the rest of the first, summed in fp32. Raises SystemExit, before anything is written, for a share outside
-    [0, 1], a folder without weights, and tensors that differ in name or shape."""
+    [0, 1] and tensors that differ in name or shape."""
     if not 0 <= share <= 1:
         raise SystemExit(f"--share {share}: must be from 0 to 1")
-    for folder in (first, second):
-        if not (folder / WEIGHTS).is_file():
-            raise SystemExit(f"{folder}: no {WEIGHTS} there; name a model directory, such as RUN/model")
-    one, two = load_file(first / WEIGHTS), load_file(second / WEIGHTS)
+    one, two = load_file(first / MODEL), load_file(second / MODEL)
     if {n: t.shape for n, t in one.items()} != {n: t.shape for n, t in two.items()}:
         raise SystemExit(f"{second}: not the shape of {first}")
     mean = {n: ((1 - share) * t.float() + share * two[n].float()).to(t.dtype) for n, t in one.items()}
     shutil.copytree(first, out, dirs_exist_ok=True)
-    save_file(mean, out / WEIGHTS, metadata={"format": "pt"})
+    save_file(mean, out / MODEL, metadata={"format": "pt"})
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("first", type=Path)
-    parser.add_argument("second", type=Path)
+    parser.add_argument("first", type=holding(MODEL))
+    parser.add_argument("second", type=holding(MODEL))
     parser.add_argument("--share", type=float, default=0.5, help="of the second")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()

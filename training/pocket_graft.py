@@ -31,6 +31,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import folders
 import torch
 from pocket_pack import QUESTIONS
 from pocket_train import export, norms
@@ -340,7 +341,7 @@ def main() -> None:
     from transformers import AutoTokenizer
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--tokenizer", type=Path, required=True)
+    parser.add_argument("--tokenizer", type=folders.holding("tokenizer.json"), required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--units", type=int, default=768)
     parser.add_argument("--pairs", type=int, default=192, help="questions over which the encoder is watched")

@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import folders
 import numpy as np
 import torch
 from pocket_pack import ARRAYS
@@ -344,8 +345,8 @@ def main() -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     parser, default = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else ""), Shape()
-    parser.add_argument("--writer", required=True)
-    parser.add_argument("--reader", required=True)
+    parser.add_argument("--writer", type=folders.holding(folders.MODEL), required=True)
+    parser.add_argument("--reader", type=folders.holding(folders.MODEL), required=True)
     parser.add_argument("--shard", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--keep", type=int, default=default.keep)

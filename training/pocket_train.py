@@ -25,6 +25,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import folders
 import numpy as np
 import torch
 import workers
@@ -85,8 +86,6 @@ class Shards:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.paths = sorted(folder.glob("shard-*.npz"))
-        if not self.paths:
-            raise SystemExit(f"no shard-*.npz in {folder}: run training/pocket_pack.py first")
         with np.load(self.paths[0]) as first:
             self.size = int(first["tokens"].shape[0])
         self._held: Path | None = None
@@ -440,23 +439,18 @@ def elders_of(args: argparse.Namespace, words: int, device: torch.device) -> Eld
     from safetensors.torch import load_file
     from transformers import AutoModelForCausalLM
 
-    def frozen(option: str, name: str) -> Any:
-        if not name:
+    def frozen(option: str, folder: Path | None) -> Any:
+        if not folder:
             return None
-        if not (Path(name) / "config.json").is_file():
-            raise SystemExit(f"{option} {name}: not a model's folder")
-        model: Any = AutoModelForCausalLM.from_pretrained(name, dtype=PRECISION)
+        model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=PRECISION)
         if model.config.vocab_size != words:
-            raise SystemExit(f"{option} {name}: {model.config.vocab_size} words in its vocabulary, not {words}")
+            raise SystemExit(f"{option} {folder}: {model.config.vocab_size} words in its vocabulary, not {words}")
         model.set_attn_implementation(args.attention)
         return model.to(device).requires_grad_(False)
 
-    path = Path(args.start) / FOLLOW
-    if args.follow and not path.is_file():
-        raise SystemExit(
-            f"--follow {args.follow}: {path} is missing; --start must be a folder that pocket_join.py made"
-        )
-    maps = load_file(path, device=str(device)) if args.follow else {}
+    if args.follow and not (args.start and (args.start / FOLLOW).is_file()):
+        raise SystemExit(f"--follow {args.follow}: --start must be a folder that pocket_join.py made, with {FOLLOW}")
+    maps = load_file(args.start / FOLLOW, device=str(device)) if args.follow else {}
     teacher, reader = frozen("--teacher", args.teacher), frozen("--follow", args.follow)
     return Elders(teacher, args.teach, reader, maps.get("basis"), maps.get("sizes"))
 
@@ -534,10 +528,10 @@ def log(out: Path, **values: float) -> None:
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--tokenizer", required=True)
+    parser.add_argument("--data", type=folders.holding("shard-*.npz"), required=True)
+    parser.add_argument("--tokenizer", type=folders.holding("tokenizer.json"), required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--start", default="", help="model directory to go on from")
+    parser.add_argument("--start", type=folders.holding(folders.MODEL), help="model directory to go on from")
     parser.add_argument("--size", choices=sorted(SIZES), default="gpu-24m", help="shape when there is no --start")
     budget_of = parser.add_mutually_exclusive_group(required=True)
     budget_of.add_argument("--steps", type=int, default=0)
@@ -554,8 +548,14 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
         "--guided", type=int, nargs="+", default=GUIDED, help="layers that are guided, counted from the end"
     )
     parser.add_argument("--scaled", choices=sorted(SCALED), default="large", help="dimensions trained in their units")
-    parser.add_argument("--follow", default="", help="the reader of a joined --start, for its part to follow")
-    parser.add_argument("--teacher", default="", help="model directory of the same vocabulary to learn from as well")
+    parser.add_argument(
+        "--follow", type=folders.holding(folders.MODEL), help="the reader of a joined --start, for its part to follow"
+    )
+    parser.add_argument(
+        "--teacher",
+        type=folders.holding(folders.MODEL),
+        help="model directory of the same vocabulary to learn from as well",
+    )
     parser.add_argument("--teach", type=float, default=0.7, help="share of a target that is the teacher's prediction")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)

@@ -20,6 +20,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import folders
 import numpy as np
 import reader_rules as rules
 
@@ -256,7 +257,7 @@ def pack(rows: Sequence[Packed], path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("corpus", type=Path)
+    parser.add_argument("corpus", type=folders.holding("squad-25.jsonl.xz"))
     parser.add_argument("out", type=Path)
     parser.add_argument("--passages", type=int, default=120_000)
     args = parser.parse_args()

@@ -4,7 +4,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from pocket_average import WEIGHTS, average
+from folders import MODEL
+from pocket_average import average, main
 from safetensors.torch import load_file, save_file
 
 from ragraft.models.packaged import pocket_folder
@@ -13,8 +14,8 @@ from ragraft.models.packaged import pocket_folder
 @pytest.fixture
 def moved(tmp_path: Path) -> Path:
     shutil.copytree(pocket_folder(), tmp_path / "moved")
-    tensors = {n: t + 1 for n, t in load_file(pocket_folder() / WEIGHTS).items()}
-    save_file(tensors, tmp_path / "moved" / WEIGHTS, metadata={"format": "pt"})
+    tensors = {n: t + 1 for n, t in load_file(pocket_folder() / MODEL).items()}
+    save_file(tensors, tmp_path / "moved" / MODEL, metadata={"format": "pt"})
     return tmp_path / "moved"
 
 
@@ -23,25 +24,40 @@ def test_the_mean_lies_between(moved: Path, tmp_path: Path, share: float) -> Non
     from transformers import AutoModelForCausalLM
 
     average(pocket_folder(), moved, share, tmp_path / "mean")
-    before, mean = (load_file(folder / WEIGHTS) for folder in (pocket_folder(), tmp_path / "mean"))
+    before, mean = (load_file(folder / MODEL) for folder in (pocket_folder(), tmp_path / "mean"))
     for name, tensor in before.items():
         assert (mean[name].float() - tensor.float() - share).abs().max() < 0.02
     assert AutoModelForCausalLM.from_pretrained(tmp_path / "mean").config.hidden_size == 256
 
 
 def test_another_shape_is_refused(moved: Path, tmp_path: Path) -> None:
-    tensors = load_file(moved / WEIGHTS)
+    tensors = load_file(moved / MODEL)
     tensors.pop(next(iter(tensors)))
-    save_file(tensors, moved / WEIGHTS, metadata={"format": "pt"})
+    save_file(tensors, moved / MODEL, metadata={"format": "pt"})
     with pytest.raises(SystemExit, match="not the shape of"):
         average(pocket_folder(), moved, 0.5, tmp_path / "mean")
     assert not (tmp_path / "mean").exists()
 
 
 @pytest.mark.parametrize(
-    ("share", "says"), [(7.0, "--share 7.0: must be from 0 to 1"), (0.5, "nowhere: no model.safetensors there")]
+    ("given", "says"),
+    [
+        (("--share", "7"), "--share 7.0: must be from 0 to 1"),
+        (("--share", "0.5", "nowhere"), "nowhere: no model.safetensors there"),
+    ],
 )
-def test_bad_arguments_write_nothing(tmp_path: Path, share: float, says: str) -> None:
-    with pytest.raises(SystemExit, match=says):
-        average(pocket_folder(), tmp_path / "nowhere", share, tmp_path / "mean")
-    assert not (tmp_path / "mean").exists()
+def test_bad_arguments_write_nothing(
+    moved: Path,
+    tmp_path: Path,
+    given: tuple[str, ...],
+    says: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "mean"
+    folders = [str(moved)] * (2 - len(given[2:]))
+    monkeypatch.setattr("sys.argv", ["pocket_average.py", *given, *folders, "--out", str(out)])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert says in f"{stopped.value}{capsys.readouterr().err}"
+    assert not out.exists()

@@ -533,8 +533,8 @@ def test_a_joined_model_is_trained_to_follow_its_reader(
     for folder, made in (("reader", grafted), ("start", model)):
         pocket_train.export(made, tokenizer, tmp_path / folder)
     args = arguments(packed, tmp_path / "run", 8)
-    args.start, args.follow, args.scaled, args.guided = tmp_path / "start", str(tmp_path / "reader"), "small", (-2, -1)
-    with pytest.raises(SystemExit, match=r"follow\.safetensors is missing"):
+    args.start, args.follow, args.scaled, args.guided = tmp_path / "start", tmp_path / "reader", "small", (-2, -1)
+    with pytest.raises(SystemExit, match=r"--start must be a folder that pocket_join\.py made"):
         pocket_train.train(args)
     save_file({name: value.contiguous() for name, value in follow.items()}, tmp_path / "start" / pocket_train.FOLLOW)
     args.matrix_rate = 0.003
@@ -555,22 +555,31 @@ def test_the_full_join_fits_the_package(writer: Any, grafted: Any) -> None:
         pocket_join.joined_config(writer, grafted, 200, 8, 2000)
 
 
-def test_bad_elders_and_layers_are_one_line(packed: Path, tmp_path: Path) -> None:
+def test_a_teacher_of_another_vocabulary_is_one_line(packed: Path, tmp_path: Path) -> None:
     from transformers import LlamaConfig, LlamaForCausalLM
 
     small = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
     other = LlamaForCausalLM(LlamaConfig(vocab_size=100, **small))
     other.save_pretrained(tmp_path / "other")
     args = arguments(packed, tmp_path / "run", 2)
-    for name, said in (
-        (tmp_path / "none", "not a model's folder"),
-        (tmp_path / "other", "100 words in its vocabulary"),
-    ):
-        args.teacher = str(name)
-        with pytest.raises(SystemExit, match=said):
-            pocket_train.train(args)
+    args.teacher = tmp_path / "other"
+    with pytest.raises(SystemExit, match="100 words in its vocabulary"):
+        pocket_train.train(args)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("--guided 3", "--guided 3: layers are counted from the end, -1 is the last"),
+        ("--teacher nowhere", "nowhere: no model.safetensors there"),
+        ("--start nowhere", "nowhere: no model.safetensors there"),
+        ("--data nowhere", "nowhere: no shard-*.npz there"),
+    ],
+)
+def test_bad_arguments_are_one_line(packed: Path, given: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        pocket_train.arguments("--data d --tokenizer t --out o --steps 1 --guided 3".split())
+        pocket_train.arguments(f"--data {packed} --tokenizer {pocket_folder()} --out o --steps 1 {given}".split())
+    assert capsys.readouterr().err.splitlines()[-1].endswith(says)
 
 
 def test_a_teacher_that_agrees_has_nothing_to_teach(packed: Path, tokenizer: Any) -> None:
