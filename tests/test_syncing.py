@@ -302,13 +302,8 @@ def test_watching_syncs_what_changes_and_only_that(tmp_path: Path) -> None:
     reports = pipeline.watch(context, stop)
     assert next(reports).documents == 3
     (folder / "faq.jsonl").unlink()  # it is not watched, so it is not looked at
-
-    def change() -> None:
-        time.sleep(0.3)
-        (folder / "documents" / ".hidden.md").write_text("x")
-        (folder / "documents" / "c.md").write_text("# C\n\nGamma.")
-
-    threading.Thread(target=change).start()
+    (folder / "documents" / ".hidden.md").write_text("x")
+    (folder / "documents" / "c.md").write_text("# C\n\nGamma.")
     report = next(reports)
     assert (report.added, report.removed, report.documents, report.skipped) == (1, 0, 4, ())
     stop.set()

@@ -129,9 +129,12 @@ def plan(context: Context) -> SyncPlan:
 def watch(context: Context, stop: threading.Event | None = None) -> Iterator[SyncReport]:
     """A sync now, and one of the folders that changed whenever they do, until `stop` is set. Raises `ConfigError` when no
     source is a folder on this machine."""
+    changes = syncing.changes(context, stop)
+    next(changes, None)
     yield sync(context, wait=True)
-    for changed in syncing.changes(context, stop):
-        yield sync(context, only=changed, wait=True)
+    for changed in changes:
+        if changed:
+            yield sync(context, only=changed, wait=True)
 
 
 def forget(context: Context, documents: Sequence[str], *, wait: bool = False) -> Certificate:

@@ -36,6 +36,8 @@ from ragraft.systems.instructions import instructions
 from ragraft.types import EVERYONE, Document, Flagged, Move, Skipped, SyncPlan, SyncReport
 from ragraft.workspace import fingerprint
 
+_STILL_MS = 200
+"""How long a watched folder is waited for before `changes` says that nothing happened."""
 CHUNKS_A_COMMIT = 512
 
 Vector = NDArray[np.float32]
@@ -301,7 +303,8 @@ def _still_allowed(context: Context, kept: Collection[str]) -> dict[str, tuple[s
 
 
 def changes(context: Context, stop: threading.Event | None) -> Iterator[set[str]]:
-    """The names of the sources in whose folders something changed, each time that something does."""
+    """The names of the sources in whose folders something changed, each time that something does, and none where nothing did for
+    `_STILL_MS`. What changes after the first of these counts, also while the caller is at work."""
     from watchfiles import watch
 
     folders = {
@@ -316,7 +319,7 @@ def changes(context: Context, stop: threading.Event | None) -> Iterator[set[str]
         inside = [Path(path).relative_to(folder).parts for folder in folders if Path(path).is_relative_to(folder)]
         return any(not any(part.startswith(".") for part in names) for names in inside)
 
-    for found in watch(*folders, watch_filter=shown, stop_event=stop, raise_interrupt=True):
+    for found in watch(*folders, watch_filter=shown, stop_event=stop, rust_timeout=_STILL_MS, yield_on_timeout=True):
         yield {name for folder, name in folders.items() if any(Path(path).is_relative_to(folder) for _, path in found)}
 
 
