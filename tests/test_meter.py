@@ -14,7 +14,7 @@ def test_a_block_knows_its_time_processor_and_peak() -> None:
         with metered() as inner:
             block = bytearray(200_000_000)
             block[::4096] = b"x" * len(block[::4096])
-            time.sleep(4 * EVERY)
+            time.sleep(20 * EVERY)
             del block
         high = inner.spent
         with metered() as after:
@@ -22,7 +22,7 @@ def test_a_block_knows_its_time_processor_and_peak() -> None:
     whole = outer.spent
     assert high.peak_mb > after.spent.peak_mb + 150
     assert whole.peak_mb >= high.peak_mb
-    assert whole.seconds >= high.seconds >= 4 * EVERY
+    assert whole.seconds >= high.seconds >= 20 * EVERY
     assert high.cpu_seconds < whole.seconds * 64
     assert not whole.gpu
 
