@@ -29,7 +29,7 @@ sys.path.insert(0, str(ROOT / "training"))
 
 import data_helpdesk  # noqa: E402
 import data_rows  # noqa: E402
-from folders import MODEL, holding  # noqa: E402
+import folders  # noqa: E402
 from pocket_pack import load_sources  # noqa: E402
 
 from ragraft.config import TuningSection  # noqa: E402
@@ -250,29 +250,36 @@ PARTS: dict[str, Callable[[LocalGenerator, argparse.Namespace, data_rows.Sources
 }
 
 
+def parts(names: str) -> list[str]:
+    for name in (asked := names.split(",")):
+        if name not in PARTS:
+            raise argparse.ArgumentTypeError(f"{name}: not one of {', '.join(PARTS)}")
+    return asked
+
+
 def main() -> None:
     from rich.console import Console
     from rich.table import Table
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("models", nargs="*", type=holding(MODEL))
-    parser.add_argument("--corpus", type=holding("squad-25.jsonl.xz"), default=str(ROOT.parent / "shared" / "corpus"))
+    parser.add_argument("models", nargs="*", type=folders.model)
+    parser.add_argument("--corpus", type=folders.corpus, default=str(ROOT.parent / "shared" / "corpus"))
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
-    parser.add_argument("--only", default="rules,squad,bytes,speed", help=f"of {','.join(PARTS)}")
+    parser.add_argument("--only", type=parts, default="rules,squad,bytes,speed", help=f"of {','.join(PARTS)}")
     parser.add_argument("--questions", type=int, default=150)
     parser.add_argument("--facts", type=int, default=200)
     parser.add_argument("--fact-epochs", type=int, default=20)
     args = parser.parse_args()
     sources = load_sources(args.corpus, limit=60, evaluation=True)
-    folders = args.models or [pocket_folder()]
+    shown = args.models or [pocket_folder()]
     columns: list[Figures] = []
-    for folder in folders:
+    for folder in shown:
         model = load_generator(f"hf:{folder}")
         figures: Figures = {}
-        for part in args.only.split(","):
+        for part in args.only:
             figures |= PARTS[part](model, args, sources)
         columns.append(figures)
-    table = Table("figure", "asked", *(folder.name for folder in folders), "n")
+    table = Table("figure", "asked", *(folder.name for folder in shown), "n")
     for name in columns[0]:
         bar = f"{BARS[name]:g}" if name in BARS else "–"
         table.add_row(name, bar, *(f"{c[name][0]:.3f}" for c in columns), str(columns[0][name][1]))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from ragraft import forget, pipeline, syncing
 from ragraft.context import Context
-from ragraft.errors import StoreError
+from ragraft.errors import ConfigError, StoreError
 from ragraft.retrieve.index import Index
 from ragraft.types import Answer, Failure, Move, Reader
 
@@ -308,6 +309,13 @@ def test_watching_syncs_what_changes_and_only_that(tmp_path: Path) -> None:
     assert (report.added, report.removed, report.documents, report.skipped) == (1, 0, 4, ())
     stop.set()
     assert list(reports) == []
+
+
+def test_watching_needs_a_folder_and_names_the_one_it_misses(tmp_path: Path) -> None:
+    folder = project(tmp_path / "p")
+    shutil.rmtree(folder / "documents")
+    with pytest.raises(ConfigError, match=r"p/documents: there is no folder to watch"):
+        next(pipeline.watch(Context(folder)))
 
 
 def test_a_killed_sync_keeps_what_it_finished(tmp_path: Path) -> None:

@@ -6,15 +6,23 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-MODEL = "model.safetensors"
+WEIGHTS = "model.safetensors"
 
 
-def holding(name: str) -> Callable[[str], Path]:
-    """An argparse type: a folder in which there is a file of this name (a glob pattern), or one line that says what is missing."""
+def holding(*names: str, remedy: str) -> Callable[[str], Path]:
+    """An argparse type: a folder in which there are files of these names (glob patterns), or one line that says what is missing."""
 
     def folder(path: str) -> Path:
-        if not any(Path(path).glob(name)):
-            raise argparse.ArgumentTypeError(f"{path}: no {name} there")
+        for name in names:
+            if not any(Path(path).glob(name)):
+                raise argparse.ArgumentTypeError(f"{path}: no {name} there; {remedy}")
         return Path(path)
 
     return folder
+
+
+corpus = holding("squad-25.jsonl.xz", "wikipedia-1.jsonl.xz", remedy="name the folder of the corpus")
+tokenizer = holding("tokenizer.json", remedy="training/pocket_tokenizer.py makes one")
+model = holding("config.json", WEIGHTS, remedy="name a model directory, such as RUN/model")
+shards = holding("shard-*.npz", remedy="training/pocket_pack.py makes them")
+reader_rows = holding("human.npz", "dev.jsonl", remedy="training/reader_data.py makes them")

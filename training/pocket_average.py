@@ -13,7 +13,7 @@ import argparse
 import shutil
 from pathlib import Path
 
-from folders import MODEL, holding
+import folders
 from safetensors.torch import load_file, save_file
 
 
@@ -22,18 +22,18 @@ def average(first: Path, second: Path, share: float, out: Path) -> None:
     [0, 1] and tensors that differ in name or shape."""
     if not 0 <= share <= 1:
         raise SystemExit(f"--share {share}: must be from 0 to 1")
-    one, two = load_file(first / MODEL), load_file(second / MODEL)
+    one, two = load_file(first / folders.WEIGHTS), load_file(second / folders.WEIGHTS)
     if {n: t.shape for n, t in one.items()} != {n: t.shape for n, t in two.items()}:
         raise SystemExit(f"{second}: not the shape of {first}")
     mean = {n: ((1 - share) * t.float() + share * two[n].float()).to(t.dtype) for n, t in one.items()}
     shutil.copytree(first, out, dirs_exist_ok=True)
-    save_file(mean, out / MODEL, metadata={"format": "pt"})
+    save_file(mean, out / folders.WEIGHTS, metadata={"format": "pt"})
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("first", type=holding(MODEL))
-    parser.add_argument("second", type=holding(MODEL))
+    parser.add_argument("first", type=folders.model)
+    parser.add_argument("second", type=folders.model)
     parser.add_argument("--share", type=float, default=0.5, help="of the second")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()

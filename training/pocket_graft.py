@@ -341,7 +341,7 @@ def main() -> None:
     from transformers import AutoTokenizer
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--tokenizer", type=folders.holding("tokenizer.json"), required=True)
+    parser.add_argument("--tokenizer", type=folders.tokenizer, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--units", type=int, default=768)
     parser.add_argument("--pairs", type=int, default=192, help="questions over which the encoder is watched")

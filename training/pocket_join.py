@@ -345,8 +345,8 @@ def main() -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     parser, default = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else ""), Shape()
-    parser.add_argument("--writer", type=folders.holding(folders.MODEL), required=True)
-    parser.add_argument("--reader", type=folders.holding(folders.MODEL), required=True)
+    parser.add_argument("--writer", type=folders.model, required=True)
+    parser.add_argument("--reader", type=folders.model, required=True)
     parser.add_argument("--shard", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--keep", type=int, default=default.keep)

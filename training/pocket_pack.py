@@ -253,8 +253,8 @@ def main() -> None:
     from transformers import AutoTokenizer
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--corpus", type=folders.holding("squad-25.jsonl.xz"), required=True)
-    parser.add_argument("--tokenizer", type=folders.holding("tokenizer.json"), required=True)
+    parser.add_argument("--corpus", type=folders.corpus, required=True)
+    parser.add_argument("--tokenizer", type=folders.tokenizer, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--shards", type=int, default=4)

@@ -49,7 +49,7 @@ def build(texts: Iterator[str], out: Path, *, vocabulary: int = 8192) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--corpus", type=folders.holding("*.jsonl.xz"), required=True)
+    parser.add_argument("--corpus", type=folders.corpus, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--articles", type=int, default=20000, help="articles read from each file")
     args = parser.parse_args()

@@ -528,10 +528,10 @@ def log(out: Path, **values: float) -> None:
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--data", type=folders.holding("shard-*.npz"), required=True)
-    parser.add_argument("--tokenizer", type=folders.holding("tokenizer.json"), required=True)
+    parser.add_argument("--data", type=folders.shards, required=True)
+    parser.add_argument("--tokenizer", type=folders.tokenizer, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--start", type=folders.holding(folders.MODEL), help="model directory to go on from")
+    parser.add_argument("--start", type=folders.model, help="model directory to go on from")
     parser.add_argument("--size", choices=sorted(SIZES), default="gpu-24m", help="shape when there is no --start")
     budget_of = parser.add_mutually_exclusive_group(required=True)
     budget_of.add_argument("--steps", type=int, default=0)
@@ -548,12 +548,10 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
         "--guided", type=int, nargs="+", default=GUIDED, help="layers that are guided, counted from the end"
     )
     parser.add_argument("--scaled", choices=sorted(SCALED), default="large", help="dimensions trained in their units")
-    parser.add_argument(
-        "--follow", type=folders.holding(folders.MODEL), help="the reader of a joined --start, for its part to follow"
-    )
+    parser.add_argument("--follow", type=folders.model, help="the reader of a joined --start, for its part to follow")
     parser.add_argument(
         "--teacher",
-        type=folders.holding(folders.MODEL),
+        type=folders.model,
         help="model directory of the same vocabulary to learn from as well",
     )
     parser.add_argument("--teach", type=float, default=0.7, help="share of a target that is the teacher's prediction")

@@ -257,7 +257,7 @@ def pack(rows: Sequence[Packed], path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("corpus", type=folders.holding("squad-25.jsonl.xz"))
+    parser.add_argument("corpus", type=folders.corpus)
     parser.add_argument("out", type=Path)
     parser.add_argument("--passages", type=int, default=120_000)
     args = parser.parse_args()

@@ -124,7 +124,7 @@ def calibrate(reader: span.SpanReader, path: Path) -> span.Settings:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("data", type=folders.holding("dev.jsonl"))
+    parser.add_argument("data", type=folders.reader_rows)
     parser.add_argument("folder", type=Path, nargs="?", default=span.reader_folder())
     args = parser.parse_args()
     torch.set_num_threads(2)

@@ -139,7 +139,7 @@ def stream(sources: Sources, phase: int, share: float, rng: random.Random) -> It
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=folders.holding("human.npz"))
+    parser.add_argument("data", type=folders.reader_rows)
     parser.add_argument("out", type=Path)
     parser.add_argument("--minutes", type=float, default=60, help="processor time of each process")
     parser.add_argument("--rate", type=float, default=4e-4)

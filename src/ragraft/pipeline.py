@@ -130,7 +130,7 @@ def watch(context: Context, stop: threading.Event | None = None) -> Iterator[Syn
     """A sync now, and one of the folders that changed whenever they do, until `stop` is set. Raises `ConfigError` when no
     source is a folder on this machine."""
     changes = syncing.changes(context, stop)
-    next(changes, None)
+    next(changes, None)  # it watches from here on: what changes while the first sync runs is not missed
     yield sync(context, wait=True)
     for changed in changes:
         if changed:

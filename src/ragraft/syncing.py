@@ -307,13 +307,11 @@ def changes(context: Context, stop: threading.Event | None) -> Iterator[set[str]
     `_STILL_MS`. What changes after the first of these counts, also while the caller is at work."""
     from watchfiles import watch
 
-    folders = {
-        part.folder.resolve(): part.name
-        for part in parts(context.config, place(context))
-        if part.folder is not None and part.folder.is_dir()
-    }
+    local = {part.folder: part.name for part in parts(context.config, place(context)) if part.folder is not None}
+    folders = {folder.resolve(): name for folder, name in local.items() if folder.is_dir()}
     if not folders:
-        raise ConfigError(f"{context.folder}: there is no folder to watch; --watch follows folders on this machine")
+        sought = ", ".join(map(str, local)) or str(context.folder)
+        raise ConfigError(f"{sought}: there is no folder to watch; --watch follows folders on this machine")
 
     def shown(_: object, path: str) -> bool:
         inside = [Path(path).relative_to(folder).parts for folder in folders if Path(path).is_relative_to(folder)]

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from folders import MODEL
+from folders import WEIGHTS
 from pocket_average import average, main
 from safetensors.torch import load_file, save_file
 
@@ -14,8 +14,8 @@ from ragraft.models.packaged import pocket_folder
 @pytest.fixture
 def moved(tmp_path: Path) -> Path:
     shutil.copytree(pocket_folder(), tmp_path / "moved")
-    tensors = {n: t + 1 for n, t in load_file(pocket_folder() / MODEL).items()}
-    save_file(tensors, tmp_path / "moved" / MODEL, metadata={"format": "pt"})
+    tensors = {n: t + 1 for n, t in load_file(pocket_folder() / WEIGHTS).items()}
+    save_file(tensors, tmp_path / "moved" / WEIGHTS, metadata={"format": "pt"})
     return tmp_path / "moved"
 
 
@@ -24,16 +24,16 @@ def test_the_mean_lies_between(moved: Path, tmp_path: Path, share: float) -> Non
     from transformers import AutoModelForCausalLM
 
     average(pocket_folder(), moved, share, tmp_path / "mean")
-    before, mean = (load_file(folder / MODEL) for folder in (pocket_folder(), tmp_path / "mean"))
+    before, mean = (load_file(folder / WEIGHTS) for folder in (pocket_folder(), tmp_path / "mean"))
     for name, tensor in before.items():
         assert (mean[name].float() - tensor.float() - share).abs().max() < 0.02
     assert AutoModelForCausalLM.from_pretrained(tmp_path / "mean").config.hidden_size == 256
 
 
 def test_another_shape_is_refused(moved: Path, tmp_path: Path) -> None:
-    tensors = load_file(moved / MODEL)
+    tensors = load_file(moved / WEIGHTS)
     tensors.pop(next(iter(tensors)))
-    save_file(tensors, moved / MODEL, metadata={"format": "pt"})
+    save_file(tensors, moved / WEIGHTS, metadata={"format": "pt"})
     with pytest.raises(SystemExit, match="not the shape of"):
         average(pocket_folder(), moved, 0.5, tmp_path / "mean")
     assert not (tmp_path / "mean").exists()
@@ -43,7 +43,7 @@ def test_another_shape_is_refused(moved: Path, tmp_path: Path) -> None:
     ("given", "says"),
     [
         (("--share", "7"), "--share 7.0: must be from 0 to 1"),
-        (("--share", "0.5", "nowhere"), "nowhere: no model.safetensors there"),
+        (("--share", "0.5", "nowhere"), "nowhere: no config.json there; name a model directory, such as RUN/model"),
     ],
 )
 def test_bad_arguments_write_nothing(

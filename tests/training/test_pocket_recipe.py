@@ -571,9 +571,9 @@ def test_a_teacher_of_another_vocabulary_is_one_line(packed: Path, tmp_path: Pat
     ("given", "says"),
     [
         ("--guided 3", "--guided 3: layers are counted from the end, -1 is the last"),
-        ("--teacher nowhere", "nowhere: no model.safetensors there"),
-        ("--start nowhere", "nowhere: no model.safetensors there"),
-        ("--data nowhere", "nowhere: no shard-*.npz there"),
+        ("--teacher nowhere", "nowhere: no config.json there; name a model directory, such as RUN/model"),
+        ("--start nowhere", "nowhere: no config.json there; name a model directory, such as RUN/model"),
+        ("--data nowhere", "nowhere: no shard-*.npz there; training/pocket_pack.py makes them"),
     ],
 )
 def test_bad_arguments_are_one_line(packed: Path, given: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
