@@ -19,22 +19,24 @@ from ragraft.types import Passage
 def compressed(
     embedder: Embedder, reader: SpanReader, questions: Sequence[str], found: Sequence[Sequence[Passage]], sentences: int
 ) -> tuple[tuple[Passage, ...], ...]:
-    """For each question the passages that hold its best `sentences` sentences, the one with the best of them first, and of each only
-    those, in their own order. A table's row keeps its header."""
+    """For each question the passages that hold its best `sentences` sentences, and of each only those; passages and their sentences best
+    first. The rows of a table stay together, under its header."""
     scored = scored_sentences(embedder, reader, questions, found)
     return tuple(
-        _excerpts(passages, quotes, sorted(quotes, key=lambda q: -q.score)[:sentences])
+        _excerpts(passages, sorted(quotes, key=lambda q: -q.score)[:sentences])
         for passages, quotes in zip(found, scored, strict=True)
     )
 
 
-def _excerpts(passages: Sequence[Passage], quotes: Sequence[Quote], best: Sequence[Quote]) -> tuple[Passage, ...]:
+def _excerpts(passages: Sequence[Passage], best: Sequence[Quote]) -> tuple[Passage, ...]:
     return tuple(
-        replace(passages[number - 1], excerpt=_joined([q for q in quotes if q.number == number and q in best]))
+        replace(passages[number - 1], excerpt=_joined([q for q in best if q.number == number]))
         for number in dict.fromkeys(q.number for q in best)
     )
 
 
 def _joined(kept: Sequence[Quote]) -> str:
-    lines = (line for q in kept for line in (q.header, q.sentence) if line)
-    return "\n".join(dict.fromkeys(lines))
+    blocks: dict[str, list[str]] = {}
+    for quote in kept:
+        blocks.setdefault(quote.header or quote.sentence, [quote.header] if quote.header else []).append(quote.sentence)
+    return "\n".join(dict.fromkeys(line for lines in blocks.values() for line in lines))
