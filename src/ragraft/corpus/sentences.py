@@ -5,25 +5,40 @@ from __future__ import annotations
 import re
 
 _ABBREVIATIONS = re.compile(r"\b(?:e\.g|i\.e|etc|Mr|Mrs|Ms|Dr|St|No|vs|approx|Inc|Ltd|Co|U\.S)\.$")
-_BOUNDARY = re.compile(r"(?<=[.!?])[\"'”’)\]*_]*\s+(?=[\"'“‘(\[*_]*[A-Z0-9€$£])")
+_BLOCK_END = re.compile(r"\n(?=\s*(?:[-*+|#>]|\d+[.)]\s))|\n\s*\n")
+_SENTENCE_END = re.compile(r"(?<=[.!?])[\"'”’)\]*_]*(?=\s+[\"'“‘(\[*_]*[A-Z0-9€$£])")
 
 
 def sentences(text: str) -> tuple[str, ...]:
-    """Sentences of running text or Markdown; every list item and table row is one of its own."""
-    found: list[str] = []
-    for block in re.split(r"\n(?=\s*(?:[-*+|#>]|\d+[.)]\s))|\n\s*\n", text):
-        line = " ".join(block.split())
-        if not line or re.fullmatch(r"[|\s:-]+", line):
-            continue
-        found.extend(_split_line(line))
-    return tuple(found)
+    """Sentences of running text or Markdown, in single spaces; every list item and table row is one of its own."""
+    return tuple(" ".join(text[start:end].split()) for start, end in sentence_places(text))
 
 
-def _split_line(line: str) -> list[str]:
-    parts: list[str] = []
-    for piece in _BOUNDARY.split(line):
-        if parts and (_ABBREVIATIONS.search(parts[-1]) or re.fullmatch(r"\d+[.)]", parts[-1])):
-            parts[-1] = f"{parts[-1]} {piece}"
+def sentence_places(text: str) -> tuple[tuple[int, int], ...]:
+    """The same as (start, end) in `text`, in characters."""
+    blocks = _pieces(text, 0, len(text), _BLOCK_END)
+    told = (block for block in blocks if not re.fullmatch(r"[|\s:-]*", text[slice(*block)]))
+    return tuple(place for block in told for place in _in_block(text, *block))
+
+
+def _in_block(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    for first, last in _pieces(text, start, end, _SENTENCE_END):
+        before = text[slice(*found[-1])] if found else ""
+        if _ABBREVIATIONS.search(before) or re.fullmatch(r"\d+[.)]", before):
+            found[-1] = found[-1][0], last
         else:
-            parts.append(piece)
-    return [p.strip() for p in parts if p.strip()]
+            found.append((first, last))
+    return found
+
+
+def _pieces(text: str, start: int, end: int, cut: re.Pattern[str]) -> list[tuple[int, int]]:
+    """What stands between the ends of these cuts, without the white space around it."""
+    ends = [*(m.end() for m in cut.finditer(text, start, end)), end]
+    found: list[tuple[int, int]] = []
+    for stop in ends:
+        piece = text[start:stop]
+        if piece.strip():
+            found.append((start + len(piece) - len(piece.lstrip()), start + len(piece.rstrip())))
+        start = stop
+    return found
