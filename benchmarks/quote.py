@@ -2,16 +2,18 @@
 
     .venv/bin/python benchmarks/quote.py [PROJECT] [--reader FOLDER]
 
-Prints the share of answerable questions whose quoted sentence holds all facts, by the weights of reader and passage, and the share of right
-and of wrong quotes whose support is below a bar. The test split is not read. Works on a copy of the project.
+Prints the share of answerable questions whose best sentence, and whose best two, hold all facts, by the weights of reader and passage, and
+the share of right and of wrong quotes whose support is below a bar. The test split is not read. Works on a copy of the project.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import shutil
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +25,14 @@ from ragraft.context import Context
 from ragraft.evaluate.scorers import holds
 from ragraft.models import span
 from ragraft.models.protocol import Embedder
-from ragraft.models.span import Pair, Span, SpanReader
-from ragraft.systems import quote, support
-from ragraft.types import Request
+from ragraft.models.span import Pair, Part, Span, SpanReader
+from ragraft.systems import quote
+from ragraft.systems.system import answer
+from ragraft.types import Answer, Example, Failure, Passage, Request
 
 DEMO = Path(__file__).resolve().parent.parent / "examples" / "help-centre"
-READER_WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8)
+READER_SCALES = (1.0, 2.0, 4.0, 8.0)
+READER_WEIGHTS = (0.0, 0.3, 0.6, 0.9)
 PASSAGE_WEIGHTS = (0.0, 0.3, 0.6, 1.0)
 BARS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 
@@ -39,15 +43,15 @@ class Remembered:
     def __init__(self, embedder: Embedder, reader: SpanReader) -> None:
         self.embedder, self.reader = embedder, reader
         self.vectors: dict[tuple[bool, int], np.ndarray] = {}
-        self.spans: list[Span] = []
+        self.spans: tuple[tuple[Span, ...], ...] = ()
 
     def embed(self, texts: Sequence[str], *, queries: bool = False) -> np.ndarray:
         if (queries, len(texts)) not in self.vectors:
             self.vectors[queries, len(texts)] = self.embedder.embed(texts, queries=queries)
         return self.vectors[queries, len(texts)]
 
-    def read_pairs(self, pairs: Sequence[Pair]) -> list[Span]:
-        self.spans = self.spans or list(self.reader.read_pairs(pairs))
+    def read_parts(self, pairs: Sequence[Pair], parts: Sequence[Sequence[Part]]) -> tuple[tuple[Span, ...], ...]:
+        self.spans = self.spans or self.reader.read_parts(pairs, parts)
         return self.spans
 
 
@@ -56,51 +60,62 @@ def main() -> None:
     parser.add_argument("project", nargs="?", type=Path, default=DEMO)
     parser.add_argument("--reader", type=Path, default=span.reader_folder())
     options = parser.parse_args()
+    if not (options.project / "ragraft.toml").is_file():
+        parser.error(f"{options.project}: no ragraft.toml there; name a project's folder")
     console = Console(width=120)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "project"
-        shutil.copytree(options.project, folder)
+        shutil.copytree(options.project, folder, ignore=shutil.ignore_patterns(".ragraft"))
         context = Context(folder)
         pipeline.sync(context)
         parts = stages.divide(context)
         examples = [e for e in (*parts.train, *parts.dev) if e.answerable and e.must_include]
         requests = [Request(question=e.question) for e in examples]
         found = stages.retriever(context).passages(requests, context.evaluation_reader)
-    views = Remembered(context.embedder, span.load_reader(options.reader))
+        reader = span.load_reader(options.reader)
+        system = replace(stages.build_system(context, "quote", None, None), span_reader=reader)
+        outcomes = answer(system, requests, context.evaluation_reader)
+        console.print(_weights(Remembered(context.embedder, reader), examples, found))
+    console.print(_doubts(examples, outcomes))
 
-    def picked(reader: float, passage: float) -> tuple[quote.Quote | None, ...]:
-        quote.READER_WEIGHT, quote.PASSAGE_WEIGHT = reader, passage
-        return quote.best_quotes(views, views, [r.question for r in requests], found)  # pyright: ignore[reportArgumentType]
 
-    def right(picks: Sequence[quote.Quote | None]) -> np.ndarray:
-        held = (
-            p is not None and all(holds(p.sentence, f) for f in e.must_include)
-            for p, e in zip(picks, examples, strict=True)
+def _weights(views: Remembered, examples: Sequence[Example], found: Sequence[Sequence[Passage]]) -> Table:
+    def told(scale: float, reader: float, passage: float) -> str:
+        quote.READER_SCALE, quote.READER_WEIGHT, quote.PASSAGE_WEIGHT = scale, reader, passage
+        scored = quote.scored_sentences(views, views, [e.question for e in examples], found)  # pyright: ignore[reportArgumentType]
+        ranked = [sorted(quotes, key=lambda q: -q.score) for quotes in scored]
+        return " / ".join(
+            f"{np.mean([_holds(e, r[:n]) for e, r in zip(examples, ranked, strict=True)]):.3f}" for n in (1, 2)
         )
-        return np.array(list(held))
 
-    shipped = picked(quote.READER_WEIGHT, quote.PASSAGE_WEIGHT)
     table = Table(
-        "weight of the reader", *(f"passage {w:g}" for w in PASSAGE_WEIGHTS), title=f"right quotes, n = {len(examples)}"
+        "scale, weight of the reader",
+        *(f"passage {w:g}" for w in PASSAGE_WEIGHTS),
+        title=f"all facts in the best sentence / in the best two, n = {len(examples)}",
     )
-    for weight in READER_WEIGHTS:
-        table.add_row(f"{weight:g}", *(f"{right(picked(weight, passage)).mean():.3f}" for passage in PASSAGE_WEIGHTS))
-    console.print(table)
-    good, spans, chances = right(shipped), iter(views.spans), []
-    for pick, passages in zip(shipped, found, strict=True):
-        read = [next(spans) for _ in passages]
-        seen = read[pick.number - 1] if pick else None
-        chances.append(seen.probability if pick and seen and support.agree(seen.text, pick.sentence) else 0.0)
-    doubted = Table(
+    for scale, weight in itertools.product(READER_SCALES, READER_WEIGHTS):
+        table.add_row(f"{scale:g}, {weight:g}", *(told(scale, weight, passage) for passage in PASSAGE_WEIGHTS))
+    return table
+
+
+def _holds(example: Example, quotes: Sequence[quote.Quote]) -> bool:
+    return all(any(holds(q.sentence, f) for q in quotes) for f in example.must_include)
+
+
+def _doubts(examples: Sequence[Example], outcomes: Sequence[Answer | Failure]) -> Table:
+    answers = [(e, o) for e, o in zip(examples, outcomes, strict=True) if isinstance(o, Answer)]
+    good = np.array([all(holds(o.text, f) for f in e.must_include) for e, o in answers])
+    chances = np.array([o.support or 0.0 for _, o in answers])
+    table = Table(
         "doubted below",
         "of the right quotes",
         "of the wrong ones",
         title=f"support, n = {good.sum()} right, {(~good).sum()} wrong",
     )
     for bar in BARS:
-        low = np.array(chances) < bar
-        doubted.add_row(f"{bar:g}", f"{low[good].mean():.3f}", f"{low[~good].mean():.3f}")
-    console.print(doubted)
+        low = chances < bar
+        table.add_row(f"{bar:g}", f"{low[good].mean():.3f}", f"{low[~good].mean():.3f}")
+    return table
 
 
 if __name__ == "__main__":

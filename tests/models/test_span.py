@@ -87,18 +87,42 @@ def test_a_batch_reads_as_one_pair_does(reader: span.SpanReader) -> None:
         assert alone.likeness == pytest.approx(found.likeness, abs=0.02)
 
 
-def test_the_best_span_is_the_best_of_all_pairs() -> None:
+def test_the_best_span_from_each_token_is_the_best_of_all_pairs() -> None:
     start = torch.tensor([[0.0, 3.0, 0.0, 2.5], [0.0, 0.0, 0.0, 9.0]])
     end = torch.tensor([[9.0, 0.0, 1.0, 0.0], [8.0, 0.0, 0.0, 1.0]])
-    score, first, last = span.best_spans(start, end)
-    assert (score.tolist(), first.tolist(), last.tolist()) == ([9.0, 10.0], [0, 3], [0, 3])
+    score, last = span.best_spans(start, end, torch.full((2, 4), 3))
+    assert score.tolist() == [[9.0, 4.0, 1.0, 2.5], [8.0, 1.0, 1.0, 10.0]]
+    assert last.tolist() == [[0, 2, 2, 3], [0, 3, 3, 3]]
 
 
-def test_a_span_is_never_longer_than_allowed() -> None:
+def test_a_span_is_never_longer_than_allowed_and_never_leaves_its_part() -> None:
     start, end = torch.zeros(1, 80), torch.zeros(1, 80)
     start[0, 0], end[0, 79] = 5.0, 5.0
-    _, first, last = span.best_spans(start, end)
-    assert int(last - first) < span.SPAN_TOKENS
+    _, last = span.best_spans(start, end, torch.full((1, 80), 79))
+    assert (last[0] - torch.arange(80)).max() == span.SPAN_TOKENS - 1
+    score, last = span.best_spans(start, end, torch.tensor([[9] * 10 + [-1] * 70]))
+    assert last[0, :10].max() == 9
+    assert score[0, 10:].max() == -1e9
+
+
+def test_each_part_of_a_passage_has_its_best_span(reader: span.SpanReader) -> None:
+    pair = span.Pair(question="At what time do backups run?", passage=TEXT, title="Kestrel")
+    parts = span.sentence_bounds(TEXT)
+    [found] = reader.read_parts([pair], [parts])
+    (whole,) = reader.read_pairs([pair])
+    assert all(start <= s.start <= s.end <= end for s, (start, end) in zip(found, parts, strict=True))
+    assert max(found, key=lambda s: s.margin).text == whole.text
+    assert max(s.margin for s in found) == pytest.approx(whole.margin, abs=0.3)
+
+
+def test_parts_of_a_long_passage_are_found_in_its_later_windows(reader: span.SpanReader) -> None:
+    filler = "The weather on the plain was calm and the road was empty for most of the day. " * 40
+    pair = span.Pair(question="How many notes does the free plan store?", passage=filler + TEXT)
+    parts = [(0, len(filler)), (len(filler), len(filler) + len(TEXT)), (len(filler) + len(TEXT),) * 2]
+    [(before, found, empty)] = reader.read_parts([pair], [parts])
+    assert "500" in found.text
+    assert found.margin > before.margin
+    assert (empty.text, empty.probability) == ("", 0.0)
 
 
 def test_sentences_cover_the_text_in_order() -> None:

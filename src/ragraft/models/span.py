@@ -1,7 +1,7 @@
 """The packaged `reader`: (question, passages) -> the exact words of each passage that answer, with the chance that they do.
 
 In: questions and passages as text; the packaged MiniLM encoder and `models/reader/` (a 4-bit change to the encoder's weights and
-a span head), both checked by hash. Out: one `Span` for each passage. Nothing is written. The recipe is in `training/`.
+a span head), both checked by hash. Out: one `Span` for each passage, or for each of its parts. Nothing is written. The recipe is in `training/`.
 
 A pair is encoded together, `[CLS] question [SEP] title : passage [SEP]`; the state of [CLS] makes a start vector and an end vector,
 which are compared with the state of every passage token, and a null score for "this passage does not say" (SQuAD 2.0's scheme).
@@ -48,6 +48,9 @@ _SENTENCE_END = re.compile(
     r"\n+|(?<!\b[A-Z]\.)(?<!\b(?:Mr|Ms|Dr|St|Jr)\.)(?<!\bMrs\.)(?<=[.!?])[\"”')]*\s+(?=[\"“'(]?[A-Z0-9])"
 )
 _BATCH_TOKENS = 8192
+
+Part = tuple[int, int]
+"""Start and end of a part of a passage, in characters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,15 +124,23 @@ class SpanReader:
 
     def read_pairs(self, pairs: Sequence[Pair]) -> tuple[Span, ...]:
         """The same for any pairs, in one batched pass. Passages longer than a window are read in overlapping windows."""
+        return tuple(span for (span,) in self.read_parts(pairs, [[(0, len(p.passage))] for p in pairs]))
+
+    def read_parts(self, pairs: Sequence[Pair], parts: Sequence[Sequence[Part]]) -> tuple[tuple[Span, ...], ...]:
+        """For each pair the best span inside each of these parts of its passage, read in the light of all of it."""
         near = self._near(pairs)
-        windows = [w for number, pair in enumerate(pairs) for w in self._windows(number, pair, near[number])]
-        best = [(-math.inf, 0, 0)] * len(pairs)
+        windows = [w for n, pair in enumerate(pairs) for w in self._windows(n, pair, near[n], parts[n])]
+        best = [[(-math.inf, 0, 0)] * len(p) for p in parts]
         for rows in batches([len(w.ids) for w in windows], _BATCH_TOKENS):
             group = [windows[r] for r in rows]
-            for window, (first, last, margin) in zip(group, self._best(group), strict=True):
-                if margin > best[window.pair][0]:
-                    best[window.pair] = margin, window.offsets[first][0], window.offsets[last][1]
-        return tuple(self._span(p.passage, *b, likeness=n.passage) for p, b, n in zip(pairs, best, near, strict=True))
+            for window, found in zip(group, self._best(group), strict=True):
+                for part, first, last, margin in found:
+                    if margin > best[window.pair][part][0]:
+                        best[window.pair][part] = margin, window.offsets[first][0], window.offsets[last][1]
+        return tuple(
+            tuple(self._span(pair.passage, *b, likeness=n.passage) for b in found)
+            for pair, found, n in zip(pairs, best, near, strict=True)
+        )
 
     def _span(self, passage: str, margin: float, start: int, end: int, *, likeness: float) -> Span:
         if margin == -math.inf:
@@ -160,7 +171,7 @@ class SpanReader:
             out.append(_Near(cosines[0], cosines[1:], [e for _, e in bound]))
         return out
 
-    def _windows(self, number: int, pair: Pair, near: _Near) -> list[_Window]:
+    def _windows(self, number: int, pair: Pair, near: _Near, parts: Sequence[Part]) -> list[_Window]:
         question = self.tokenizer.encode(pair.question, add_special_tokens=False).ids[:QUESTION_TOKENS]
         title = (
             self.tokenizer.encode(f"{pair.title} :", add_special_tokens=False).ids[:TITLE_TOKENS] if pair.title else []
@@ -170,26 +181,30 @@ class SpanReader:
         head = [_CLS, *question, _SEP]
         out: list[_Window] = []
         for at in range(0, max(len(body.ids) - (WINDOW_TOKENS - WINDOW_STEP), 1), WINDOW_STEP):
-            part = slice(at, at + WINDOW_TOKENS)
-            ids = [*head, *title, *body.ids[part], _SEP]
-            if body.ids[part]:
-                out.append(_Window(number, ids, len(head), len(title), body.offsets[part], bonus[part]))
+            here = slice(at, at + WINDOW_TOKENS)
+            ids, offsets = [*head, *title, *body.ids[here], _SEP], body.offsets[here]
+            if offsets:
+                out.append(
+                    _Window(number, ids, len(head), len(title), offsets, bonus[here], _in_tokens(parts, offsets))
+                )
         return out
 
-    def _best(self, windows: Sequence[_Window]) -> list[tuple[int, int, float]]:
-        """(first token, last token, score above the null) of each window, tokens counted from the passage's start."""
+    def _best(self, windows: Sequence[_Window]) -> list[list[tuple[int, int, int, float]]]:
+        """For each window (part, first token, last token, score above the null) of the parts that it holds, tokens counted from the
+        passage's start."""
         import torch
 
         width, device = max(len(w.ids) for w in windows), self.weight.device
-        ids, position, text = (torch.zeros((len(windows), width), dtype=torch.long) for _ in range(3))
-        bonus = torch.zeros((len(windows), width))
+        ids, position = (torch.zeros((len(windows), width), dtype=torch.long) for _ in range(2))
+        bonus, until = torch.zeros((len(windows), width)), torch.full((len(windows), width), -1)
         for i, w in enumerate(windows):
-            n, after = len(w.ids), len(w.ids) - w.question
+            n, after, skip = len(w.ids), len(w.ids) - w.question, w.question + w.title
             ids[i, :n] = torch.tensor(w.ids)
             position[i, : w.question] = torch.arange(w.question)
             position[i, w.question : n] = torch.arange(CONTEXT_AT, CONTEXT_AT + after)
-            text[i, w.question + w.title : n - 1] = 1
-            bonus[i, w.question + w.title : n - 1] = torch.tensor(w.bonus)
+            bonus[i, skip : n - 1] = torch.tensor(w.bonus)
+            for _, first, end in w.parts:
+                until[i, skip + first : skip + end] = skip + end - 1
         context, mask = (position >= CONTEXT_AT).long(), (ids > 0).long()
         with torch.inference_mode():
             hidden = self.encoder(
@@ -199,16 +214,18 @@ class SpanReader:
                 position_ids=position.to(device),
             )[0].float()
             start, end, null = span_logits(hidden, hidden[:, 0], self.weight, self.bias)
-            extra = bonus.to(device).masked_fill(text.to(device) == 0, -1e4)
-            best, first, last = best_spans(start + extra, end + extra)
-        skipped = [w.question + w.title for w in windows]
-        rows = zip(first.tolist(), last.tolist(), (best - 2 * null).tolist(), skipped, strict=True)
-        return [(f - skip, t - skip, score) for f, t, score, skip in rows]
+            extra = bonus.to(device)
+            scores, lasts = best_spans(start + extra, end + extra, until.to(device))
+        table = zip(windows, scores.cpu().numpy(), lasts.cpu().numpy(), null.tolist(), strict=True)
+        return [
+            _best_of_parts(w, row[w.question + w.title :], last[w.question + w.title :], n) for w, row, last, n in table
+        ]
 
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """A pair, or a part of a long one, as tokens: `question` and `title` count theirs, [CLS] and [SEP] with the question's."""
+    """A pair, or a stretch of a long one, as tokens: `question` and `title` count theirs, [CLS] and [SEP] with the question's. `parts`:
+    number, first token and end of each part that has tokens here."""
 
     pair: int
     ids: list[int]
@@ -216,6 +233,7 @@ class _Window:
     title: int
     offsets: list[tuple[int, int]]
     bonus: list[float]
+    parts: list[tuple[int, int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,15 +347,27 @@ def span_logits(hidden: Tensor, anchor: Tensor, weight: Tensor, bias: Tensor) ->
     return both[:, 0], both[:, 1], query[:, -1]
 
 
-def best_spans(start: Tensor, end: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """(score, first, last) of the best span of at most `SPAN_TOKENS` tokens in each row of logits (rows, tokens)."""
+def best_spans(start: Tensor, end: Tensor, until: Tensor) -> tuple[Tensor, Tensor]:
+    """(score, last token) of the best span that starts at each token, from logits (rows, tokens): at most `SPAN_TOKENS` long and up to
+    the token that `until` (rows, tokens) names; -1e9 where that lies before the start."""
     import torch
 
     width = start.shape[1]
-    apart = torch.arange(width, device=start.device)[None, :] - torch.arange(width, device=start.device)[:, None]
-    both = (start[:, :, None] + end[:, None, :]).masked_fill((apart < 0) | (apart >= SPAN_TOKENS), -1e9)
-    score, at = both.flatten(1).max(1)
-    return score, at // width, at % width
+    last = torch.arange(width, device=start.device)[:, None] + torch.arange(SPAN_TOKENS, device=start.device)
+    both = start[:, :, None] + end[:, last.clamp(max=width - 1)]
+    score, ahead = both.masked_fill(last > until[:, :, None], -1e9).max(2)
+    return score, ahead + last[:, 0]
+
+
+def _best_of_parts(window: _Window, scores: Any, lasts: Any, null: float) -> list[tuple[int, int, int, float]]:
+    firsts = [(part, first + int(scores[first:end].argmax())) for part, first, end in window.parts]
+    return [(p, f, int(lasts[f]) - window.question - window.title, float(scores[f]) - 2 * null) for p, f in firsts]
+
+
+def _in_tokens(parts: Sequence[Part], offsets: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:
+    starts = [start for start, _ in offsets]
+    found = [(n, bisect.bisect_left(starts, s), bisect.bisect_left(starts, e)) for n, (s, e) in enumerate(parts)]
+    return [(n, first, end) for n, first, end in found if first < end]
 
 
 def sentence_bounds(text: str) -> list[tuple[int, int]]:

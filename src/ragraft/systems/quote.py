@@ -4,23 +4,27 @@ best one; `compress` shows a generator the best few.
 In: questions and their passages; the embedder and the span reader. Out: `Quote`s; nothing is written.
 
 Every sentence of every passage is a candidate. Three views of it are added up: how near the question is to the sentence under its
-headings, how likely the reader's span lies in it, and how well its passage was ranked.
+headings, how much the reader holds for the best span in it, and how well its passage was ranked.
 """
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ragraft.corpus.sentences import sentences
+from ragraft.corpus.sentences import sentence_places
 from ragraft.models.protocol import Embedder
-from ragraft.models.span import Pair, Span, SpanReader
+from ragraft.models.span import Pair, Part, Span, SpanReader
 from ragraft.types import Passage
 
 READER_WEIGHT = 0.6
 PASSAGE_WEIGHT = 0.3
-"""Weights of the reader's probability and of the passage's fused score beside the sentence's cosine. Chosen on the 382 train and dev
-questions of the demo project (benchmarks/quote.py, docs/log.md)."""
+READER_SCALE = 4.0
+"""Weights of the reader's and of the passage's view beside the sentence's cosine, and the margin, in logits, that counts as sure: the
+reader's view is the logistic of a span's margin over it. Chosen on the 332 answerable train and dev questions of the demo project
+(benchmarks/quote.py, docs/log.md)."""
 NEVER_REFUSE = -1.0
 FALSE_REFUSALS = 0.1
 """A quote that is wrong can be seen to be wrong; an answer withheld cannot. The threshold that parts the two kinds of dev questions best
@@ -30,7 +34,7 @@ FALSE_REFUSALS = 0.1
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
     """A sentence of passage `number` (from 1) and its score in [-1, 1]. `words`: start and end, in characters of the sentence, of
-    what answers; None where the reader's span lies in another sentence. `header`: that of the table whose row it is."""
+    what in it answers best; None where it holds no word. `header`: that of the table whose row it is."""
 
     number: int
     sentence: str
@@ -43,6 +47,7 @@ class Quote:
 class _Candidate:
     number: int
     sentence: str
+    place: Part
     header: str
     above: str
 
@@ -68,46 +73,58 @@ def scored_sentences(
     if not contexts:
         return tuple(() for _ in questions)
     vectors, asked = embedder.embed(contexts), embedder.embed(list(questions), queries=True)
-    spans = iter(reader.read_pairs([_pair(q, p) for q, group in zip(questions, found, strict=True) for p in group]))
+    spans = iter(_read(reader, questions, found, candidates))
     scored: list[tuple[Quote, ...]] = []
     start = 0
     for vector, group, passages in zip(asked, candidates, found, strict=True):
         cosines = (vectors[start : start + len(group)] @ vector).tolist()
         start += len(group)
-        read = [next(spans) for _ in passages]
         scored.append(
             tuple(
-                _quote(c, cosine, read[c.number - 1], passages[c.number - 1])
-                for c, cosine in zip(group, cosines, strict=True)
+                _quote(c, cosine, next(spans), passages[c.number - 1]) for c, cosine in zip(group, cosines, strict=True)
             )
         )
     return tuple(scored)
+
+
+def _read(
+    reader: SpanReader,
+    questions: Sequence[str],
+    found: Sequence[Sequence[Passage]],
+    candidates: Sequence[Sequence[_Candidate]],
+) -> list[Span]:
+    """The best span of every candidate, in their order."""
+    pairs: list[Pair] = []
+    parts: list[list[Part]] = []
+    for question, passages, group in zip(questions, found, candidates, strict=True):
+        for number, passage in enumerate(passages, start=1):
+            pairs.append(Pair(question=question, passage=passage.chunk.text, title=passage.chunk.title))
+            parts.append([c.place for c in group if c.number == number])
+    return list(itertools.chain.from_iterable(reader.read_parts(pairs, parts)))
 
 
 def _candidates(passages: Sequence[Passage]) -> tuple[_Candidate, ...]:
     """Every sentence, list item and table row. A row is read with its table's header, which is no candidate itself."""
     found: list[_Candidate] = []
     for number, passage in enumerate(passages, start=1):
-        above, header = f"{passage.chunk.title} {passage.chunk.heading}", ""
-        parts = sentences(passage.chunk.text)
-        for sentence, following in zip(parts, (*parts[1:], ""), strict=True):
+        above, header, text = f"{passage.chunk.title} {passage.chunk.heading}", "", passage.chunk.text
+        places = sentence_places(text)
+        parts = [" ".join(text[slice(*place)].split()) for place in places]
+        for sentence, place, following in zip(parts, places, (*parts[1:], ""), strict=True):
             if not sentence.startswith("|"):
                 header = ""
             elif not header and following.startswith("|"):
                 header = sentence
                 continue
-            found.append(_Candidate(number, sentence, header, above))
+            found.append(_Candidate(number, sentence, place, header, above))
     return tuple(found)
-
-
-def _pair(question: str, passage: Passage) -> Pair:
-    return Pair(question=question, passage=passage.chunk.text, title=passage.chunk.title)
 
 
 def _quote(candidate: _Candidate, cosine: float, span: Span, passage: Passage) -> Quote:
     words = " ".join(span.text.split())
     at = candidate.sentence.find(words) if words else -1
-    score = cosine + PASSAGE_WEIGHT * passage.score + (READER_WEIGHT * span.probability if at >= 0 else 0.0)
+    chance = 1 / (1 + math.exp(-max(-60.0, span.margin / READER_SCALE)))
+    score = cosine + PASSAGE_WEIGHT * passage.score + READER_WEIGHT * chance
     return Quote(
         number=candidate.number,
         sentence=candidate.sentence,
