@@ -114,7 +114,8 @@ def test_one_question_is_laid_out_as_at_run_time(recipe, tmp_path: Path) -> None
     )
     pair = span.Pair(question="When was the bridge built?", passage=TEXT, title="Halden Bridge")
     near = reader._near([pair])[0]
-    (window,) = reader._windows(0, pair, near)
+    (window,) = reader._windows(0, pair, near, [(0, len(TEXT))])
+    assert window.parts == [(0, 0, len(window.offsets))]
     assert window.ids == laid.ids
     assert len(near.sentences) == 3
     assert window.bonus[0] == 2.0 * near.sentences[0]
