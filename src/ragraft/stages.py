@@ -25,8 +25,8 @@ from ragraft.prompting import messages
 from ragraft.retrieve import history
 from ragraft.sourcing import SqlSource
 from ragraft.systems import classify
-from ragraft.systems.compress import compressed
-from ragraft.systems.quote import FALSE_REFUSALS, NEVER_REFUSE, best_quotes, calibrate
+from ragraft.systems.compress import ORDER, compressed
+from ragraft.systems.quote import FALSE_REFUSALS, NEVER_REFUSE, VIEWS, best_quotes, calibrate
 from ragraft.systems.system import Retriever, System
 from ragraft.tune import encoder, lora, rows
 from ragraft.types import (
@@ -133,7 +133,7 @@ def adapter_key(context: Context, arm: ArmName, parts: Split) -> str:
             "classify", parts.train, parts.dev, config.tuning, config.project.seed, context.embedder_fingerprint
         )
     seen = (context.knowledge_fingerprint(), context.evaluation_reader) if arm == "raft" else ""
-    reads = context.span_reader_fingerprint if arm == "raft" and config.retrieval.sentences is not None else ""
+    reads = _scores(context) if arm == "raft" and config.retrieval.sentences is not None else ""
     return fingerprint(
         arm,
         parts.train,
@@ -144,6 +144,11 @@ def adapter_key(context: Context, arm: ArmName, parts: Split) -> str:
         reads,
         *_generation(context, arm),
     )
+
+
+def _scores(context: Context) -> tuple[str, str, str]:
+    """What the span reader says of sentences, how that is weighed, and in which order a generator is shown them."""
+    return context.span_reader_fingerprint, VIEWS, ORDER
 
 
 def _generation(context: Context, arm: ArmName) -> tuple[str, str]:
@@ -293,7 +298,7 @@ def _quote_key(context: Context, parts: Split) -> str:
     return fingerprint(
         parts.dev,
         context.knowledge_fingerprint(),
-        context.span_reader_fingerprint,
+        _scores(context),
         FALSE_REFUSALS,
         context.evaluation_reader,
     )
@@ -350,7 +355,7 @@ def _evaluation_key(context: Context, arm: ArmName, parts: Split, adapter: Adapt
         parts.test,
         config.project,
         config.evaluation,
-        (context.knowledge_fingerprint(), context.span_reader_fingerprint) if arm in INDEX_ARMS else "",
+        (context.knowledge_fingerprint(), _scores(context)) if arm in INDEX_ARMS else "",
         _quote_key(context, parts) if arm == "quote" else _generation(context, arm),
         adapter.fingerprint if adapter else "",
     )

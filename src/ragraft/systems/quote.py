@@ -25,6 +25,8 @@ READER_SCALE = 4.0
 """Weights of the reader's and of the passage's view beside the sentence's cosine, and the margin, in logits, that counts as sure: the
 reader's view is the logistic of a span's margin over it. Chosen on the 332 answerable train and dev questions of the demo project
 (benchmarks/quote.py, docs/log.md)."""
+VIEWS = f"span of each sentence, over {READER_SCALE}; {READER_WEIGHT}; {PASSAGE_WEIGHT}"
+"""What the scores are made of, so that other scores count as another input of what is saved."""
 NEVER_REFUSE = -1.0
 FALSE_REFUSALS = 0.1
 """A quote that is wrong can be seen to be wrong; an answer withheld cannot. The threshold that parts the two kinds of dev questions best
