@@ -80,6 +80,16 @@ def test_another_prompt_format_is_another_input(compared: ragraft.Comparing, mon
     assert stages.adapter_key(context, "raft", parts) != raft
 
 
+def test_sentences_weighed_otherwise_are_another_input(
+    compared: ragraft.Comparing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = Context(folder_of(compared))
+    parts = stages.divide(context)
+    assert stages.threshold_spent(context, parts) is not None
+    monkeypatch.setattr(stages, "VIEWS", "other weights")
+    assert stages.threshold_spent(context, parts) is None
+
+
 def test_lineage_names_every_document_that_a_training_row_rests_on(compared: ragraft.Comparing) -> None:
     trained = {d for e in compared.report.split.train for d in e.documents}
     lineage = {t.arm: set(t.adapter.documents) for t in compared.report.tuned}
