@@ -86,7 +86,7 @@ def test_sentences_weighed_otherwise_are_another_input(
     context = Context(folder_of(compared))
     parts = stages.divide(context)
     assert stages.threshold_spent(context, parts) is not None
-    monkeypatch.setattr(stages, "VIEWS", "other weights")
+    monkeypatch.setattr(stages, "WEIGHTS", (0.5, 0.5, 1.0))
     assert stages.threshold_spent(context, parts) is None
 
 

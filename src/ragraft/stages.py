@@ -25,8 +25,8 @@ from ragraft.prompting import messages
 from ragraft.retrieve import history
 from ragraft.sourcing import SqlSource
 from ragraft.systems import classify
-from ragraft.systems.compress import ORDER, compressed
-from ragraft.systems.quote import FALSE_REFUSALS, NEVER_REFUSE, VIEWS, best_quotes, calibrate
+from ragraft.systems.compress import compressed
+from ragraft.systems.quote import FALSE_REFUSALS, NEVER_REFUSE, WEIGHTS, best_quotes, calibrate
 from ragraft.systems.system import Retriever, System
 from ragraft.tune import encoder, lora, rows
 from ragraft.types import (
@@ -146,9 +146,9 @@ def adapter_key(context: Context, arm: ArmName, parts: Split) -> str:
     )
 
 
-def _scores(context: Context) -> tuple[str, str, str]:
-    """What the span reader says of sentences, how that is weighed, and in which order a generator is shown them."""
-    return context.span_reader_fingerprint, VIEWS, ORDER
+def _scores(context: Context) -> tuple[str, tuple[float, ...]]:
+    """What the scores of sentences rest on."""
+    return context.span_reader_fingerprint, WEIGHTS
 
 
 def _generation(context: Context, arm: ArmName) -> tuple[str, str]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragraft.corpus.sentences import sentence_places, sentences
+from ragraft.corpus.sentences import placed_sentences, sentences
 
 
 @pytest.mark.parametrize(
@@ -27,8 +27,9 @@ def test_sentences(text: str, expected: tuple[str, ...]) -> None:
 
 @given(st.text(alphabet='aB1 .!?"*)\n-|', max_size=60))
 def test_places_lie_apart_in_order_and_leave_nothing_out_but_white_space_and_rules(text: str) -> None:
-    places = sentence_places(text)
-    assert [" ".join(text[s:e].split()) for s, e in places] == list(sentences(text))
+    found = placed_sentences(text)
+    places = [place for _, place in found]
+    assert [" ".join(text[s:e].split()) for s, e in places] == [s for s, _ in found] == list(sentences(text))
     ends = [0, *(e for _, e in places)]
     starts = [*(s for s, _ in places), len(text)]
     for end, start in zip(ends, starts, strict=True):

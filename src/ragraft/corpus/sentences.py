@@ -11,14 +11,15 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])[\"'”’)\]*_]*(?=\s+[\"'“‘(\[*_]*[
 
 def sentences(text: str) -> tuple[str, ...]:
     """Sentences of running text or Markdown, in single spaces; every list item and table row is one of its own."""
-    return tuple(" ".join(text[start:end].split()) for start, end in sentence_places(text))
+    return tuple(sentence for sentence, _ in placed_sentences(text))
 
 
-def sentence_places(text: str) -> tuple[tuple[int, int], ...]:
-    """The same as (start, end) in `text`, in characters."""
+def placed_sentences(text: str) -> tuple[tuple[str, tuple[int, int]], ...]:
+    """The same, each with its start and end in `text`, in characters."""
     blocks = _pieces(text, 0, len(text), _BLOCK_END)
     told = (block for block in blocks if not re.fullmatch(r"[|\s:-]*", text[slice(*block)]))
-    return tuple(place for block in told for place in _in_block(text, *block))
+    places = (place for block in told for place in _in_block(text, *block))
+    return tuple((" ".join(text[slice(*place)].split()), place) for place in places)
 
 
 def _in_block(text: str, start: int, end: int) -> list[tuple[int, int]]:

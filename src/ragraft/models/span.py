@@ -147,13 +147,12 @@ class SpanReader:
             return Span(start=0, end=0, text="", score=-math.inf, probability=0.0, margin=margin, likeness=likeness)
         start, end = whole_words(passage, start, end)
         score = self.settings.margin * margin + self.settings.likeness * likeness + self.settings.offset
-        chance = 1 / (1 + math.exp(-max(-60.0, score)))
         return Span(
             start=start,
             end=end,
             text=passage[start:end],
             score=score,
-            probability=chance,
+            probability=chance(score),
             margin=margin,
             likeness=likeness,
         )
@@ -183,10 +182,8 @@ class SpanReader:
         for at in range(0, max(len(body.ids) - (WINDOW_TOKENS - WINDOW_STEP), 1), WINDOW_STEP):
             here = slice(at, at + WINDOW_TOKENS)
             ids, offsets = [*head, *title, *body.ids[here], _SEP], body.offsets[here]
-            if offsets:
-                out.append(
-                    _Window(number, ids, len(head), len(title), offsets, bonus[here], _in_tokens(parts, offsets))
-                )
+            if held := _in_tokens(parts, offsets):
+                out.append(_Window(number, ids, len(head), len(title), offsets, bonus[here], held))
         return out
 
     def _best(self, windows: Sequence[_Window]) -> list[list[tuple[int, int, int, float]]]:
@@ -198,13 +195,13 @@ class SpanReader:
         ids, position = (torch.zeros((len(windows), width), dtype=torch.long) for _ in range(2))
         bonus, until = torch.zeros((len(windows), width)), torch.full((len(windows), width), -1)
         for i, w in enumerate(windows):
-            n, after, skip = len(w.ids), len(w.ids) - w.question, w.question + w.title
+            n, after = len(w.ids), len(w.ids) - w.question
             ids[i, :n] = torch.tensor(w.ids)
             position[i, : w.question] = torch.arange(w.question)
             position[i, w.question : n] = torch.arange(CONTEXT_AT, CONTEXT_AT + after)
-            bonus[i, skip : n - 1] = torch.tensor(w.bonus)
+            bonus[i, w.text : n - 1] = torch.tensor(w.bonus)
             for _, first, end in w.parts:
-                until[i, skip + first : skip + end] = skip + end - 1
+                until[i, w.text + first : w.text + end] = w.text + end - 1
         context, mask = (position >= CONTEXT_AT).long(), (ids > 0).long()
         with torch.inference_mode():
             hidden = self.encoder(
@@ -217,9 +214,7 @@ class SpanReader:
             extra = bonus.to(device)
             scores, lasts = best_spans(start + extra, end + extra, until.to(device))
         table = zip(windows, scores.cpu().numpy(), lasts.cpu().numpy(), null.tolist(), strict=True)
-        return [
-            _best_of_parts(w, row[w.question + w.title :], last[w.question + w.title :], n) for w, row, last, n in table
-        ]
+        return [_best_of_parts(w, row[w.text :], last[w.text :] - w.text, 2 * n) for w, row, last, n in table]
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +229,11 @@ class _Window:
     offsets: list[tuple[int, int]]
     bonus: list[float]
     parts: list[tuple[int, int, int]]
+
+    @property
+    def text(self) -> int:
+        """The token at which the passage's text begins."""
+        return self.question + self.title
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,9 +359,14 @@ def best_spans(start: Tensor, end: Tensor, until: Tensor) -> tuple[Tensor, Tenso
     return score, ahead + last[:, 0]
 
 
+def chance(log_odds: float) -> float:
+    """The logistic function; next to 0 for -inf."""
+    return 1 / (1 + math.exp(-max(-60.0, log_odds)))
+
+
 def _best_of_parts(window: _Window, scores: Any, lasts: Any, null: float) -> list[tuple[int, int, int, float]]:
     firsts = [(part, first + int(scores[first:end].argmax())) for part, first, end in window.parts]
-    return [(p, f, int(lasts[f]) - window.question - window.title, float(scores[f]) - 2 * null) for p, f in firsts]
+    return [(part, first, int(lasts[first]), float(scores[first]) - null) for part, first in firsts]
 
 
 def _in_tokens(parts: Sequence[Part], offsets: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:

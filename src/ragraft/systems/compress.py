@@ -15,9 +15,6 @@ from ragraft.models.span import SpanReader
 from ragraft.systems.quote import Quote, scored_sentences
 from ragraft.types import Passage
 
-ORDER = "best sentence first"
-"""Part of what saved evaluations and adapters rest on: another order is another input."""
-
 
 def compressed(
     embedder: Embedder, reader: SpanReader, questions: Sequence[str], found: Sequence[Sequence[Passage]], sentences: int

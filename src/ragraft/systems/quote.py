@@ -10,13 +10,12 @@ headings, how much the reader holds for the best span in it, and how well its pa
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ragraft.corpus.sentences import sentence_places
+from ragraft.corpus.sentences import placed_sentences
 from ragraft.models.protocol import Embedder
-from ragraft.models.span import Pair, Part, Span, SpanReader
+from ragraft.models.span import Pair, Part, Span, SpanReader, chance
 from ragraft.types import Passage
 
 READER_WEIGHT = 0.6
@@ -25,8 +24,8 @@ READER_SCALE = 4.0
 """Weights of the reader's and of the passage's view beside the sentence's cosine, and the margin, in logits, that counts as sure: the
 reader's view is the logistic of a span's margin over it. Chosen on the 332 answerable train and dev questions of the demo project
 (benchmarks/quote.py, docs/log.md)."""
-VIEWS = f"span of each sentence, over {READER_SCALE}; {READER_WEIGHT}; {PASSAGE_WEIGHT}"
-"""What the scores are made of, so that other scores count as another input of what is saved."""
+WEIGHTS = (READER_WEIGHT, PASSAGE_WEIGHT, READER_SCALE)
+"""An input of all that is saved: other weights are another one."""
 NEVER_REFUSE = -1.0
 FALSE_REFUSALS = 0.1
 """A quote that is wrong can be seen to be wrong; an answer withheld cannot. The threshold that parts the two kinds of dev questions best
@@ -109,10 +108,9 @@ def _candidates(passages: Sequence[Passage]) -> tuple[_Candidate, ...]:
     """Every sentence, list item and table row. A row is read with its table's header, which is no candidate itself."""
     found: list[_Candidate] = []
     for number, passage in enumerate(passages, start=1):
-        above, header, text = f"{passage.chunk.title} {passage.chunk.heading}", "", passage.chunk.text
-        places = sentence_places(text)
-        parts = [" ".join(text[slice(*place)].split()) for place in places]
-        for sentence, place, following in zip(parts, places, (*parts[1:], ""), strict=True):
+        above, header = f"{passage.chunk.title} {passage.chunk.heading}", ""
+        placed = placed_sentences(passage.chunk.text)
+        for (sentence, place), (following, _) in zip(placed, (*placed[1:], ("", (0, 0))), strict=True):
             if not sentence.startswith("|"):
                 header = ""
             elif not header and following.startswith("|"):
@@ -125,8 +123,7 @@ def _candidates(passages: Sequence[Passage]) -> tuple[_Candidate, ...]:
 def _quote(candidate: _Candidate, cosine: float, span: Span, passage: Passage) -> Quote:
     words = " ".join(span.text.split())
     at = candidate.sentence.find(words) if words else -1
-    chance = 1 / (1 + math.exp(-max(-60.0, span.margin / READER_SCALE)))
-    score = cosine + PASSAGE_WEIGHT * passage.score + READER_WEIGHT * chance
+    score = cosine + PASSAGE_WEIGHT * passage.score + READER_WEIGHT * chance(span.margin / READER_SCALE)
     return Quote(
         number=candidate.number,
         sentence=candidate.sentence,
