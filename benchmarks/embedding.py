@@ -11,10 +11,10 @@ import csv
 import json
 import statistics
 import time
-from pathlib import Path
 from typing import Any
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "scifact"
+from inputs import evaluation_set
+
 TURNS = 3
 
 
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def rows(name: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (DATA / name).read_text(encoding="utf-8").splitlines()]
+    return [json.loads(line) for line in (evaluation_set("scifact") / name).read_text(encoding="utf-8").splitlines()]
 
 
 def speed(ours: Any, reference: Any, texts: list[str]) -> None:
@@ -65,7 +65,7 @@ def seconds(call: Any) -> float:
 
 
 def quality(ours: Any, reference: Any, corpus: dict[str, str]) -> None:
-    with (DATA / "qrels" / "test.tsv").open(encoding="utf-8") as file:
+    with (evaluation_set("scifact") / "qrels" / "test.tsv").open(encoding="utf-8") as file:
         judged = [(r["query-id"], r["corpus-id"], int(r["score"])) for r in csv.DictReader(file, delimiter="\t")]
     asked = {q for q, _, _ in judged}
     queries = {r["_id"]: r["text"] for r in rows("queries.jsonl") if r["_id"] in asked}

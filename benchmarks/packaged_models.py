@@ -32,6 +32,7 @@ import data_rows  # noqa: E402
 import folders  # noqa: E402
 from pocket_pack import load_sources  # noqa: E402
 
+from inputs import evaluation_set  # noqa: E402
 from ragraft.config import TuningSection  # noqa: E402
 from ragraft.evaluate.scorers import holds, token_f1  # noqa: E402
 from ragraft.models.local import LocalGenerator, load_generator  # noqa: E402
@@ -168,9 +169,7 @@ def rules(model: LocalGenerator, args: argparse.Namespace, sources: data_rows.So
 
 
 def squad(model: LocalGenerator, args: argparse.Namespace, _: data_rows.Sources) -> Figures:
-    folder = args.data / "squad-13"
-    if not folder.is_dir():
-        raise SystemExit(f"--data {args.data}: no squad-13 there")
+    folder = evaluation_set("squad-13")
     with_gold = ask(model, squad_questions(folder, args.questions, gold=True))
     without = ask(model, squad_questions(folder, args.questions, gold=False))
     return {
@@ -264,7 +263,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("models", nargs="*", type=folders.model)
     parser.add_argument("--corpus", type=folders.corpus, default=str(ROOT.parent / "shared" / "corpus"))
-    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--only", type=parts, default="rules,squad,bytes,speed", help=f"of {','.join(PARTS)}")
     parser.add_argument("--questions", type=int, default=150)
     parser.add_argument("--facts", type=int, default=200)

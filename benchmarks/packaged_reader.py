@@ -17,10 +17,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from inputs import evaluation_set, reader_folder
 from ragraft.evaluate.scorers import token_f1
 from ragraft.models import span
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "squad-13"
 WRONG = 3
 
 
@@ -58,10 +58,10 @@ def picking(gold: np.ndarray, wrong: np.ndarray) -> tuple[float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--n", type=int, default=1000)
-    parser.add_argument("--folder", type=Path, default=span.reader_folder())
+    parser.add_argument("--folder", type=reader_folder, default=span.reader_folder())
     args = parser.parse_args()
-    documents, rng = lines(DATA / "documents.jsonl"), Random(3)
-    questions = rng.sample(lines(DATA / "examples.jsonl"), args.n)
+    data, rng = evaluation_set("squad-13"), Random(3)
+    documents, questions = lines(data / "documents.jsonl"), rng.sample(lines(data / "examples.jsonl"), args.n)
     reader = span.load_reader(args.folder)
     place = {d["id"]: i for i, d in enumerate(documents)}
 

@@ -1,21 +1,20 @@
 """Personal data told by its form: what `corpus/pii` finds of the labelled spans of presidio-pii, and how much else it takes for some.
 
-    .venv/bin/python benchmarks/personal_data.py [--data ../shared/data]
+    .venv/bin/python benchmarks/personal_data.py
 
 Its rules were written from the published forms (see the module), not from these sentences.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 from collections import Counter
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from inputs import evaluation_set
 from ragraft.corpus.pii import personal
 
 FORMS = ("EMAIL_ADDRESS", "IBAN_CODE", "CREDIT_CARD", "US_SSN", "PHONE_NUMBER")
@@ -26,9 +25,7 @@ def bare(text: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[2] / "shared" / "data")
-    path = parser.parse_args().data / "presidio-pii" / "synth_dataset_v2.json"
+    path = evaluation_set("presidio-pii") / "synth_dataset_v2.json"
     found, there = Counter[str](), Counter[str]()
     told = right = 0
     for sentence in json.loads(path.read_text(encoding="utf-8")):

@@ -20,12 +20,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from inputs import add_project
 from ragraft import pipeline
 from ragraft.context import Context
 from ragraft.probes.table import PROBES
 from ragraft.types import ProbeFigure, ProbeResult, Reading
 
-DEMO = Path(__file__).resolve().parent.parent / "examples" / "help-centre"
 SECONDS = 240
 BARS = {("rag", "new"): (">=", 0.8), ("rag", "seconds"): ("<=", 2.0), ("tuned", "old"): (">=", 0.8)}
 """Arm and figure of freshness -> what is asked of it. `tuned` tells the old fact: as surely as `rag` tells the new one."""
@@ -33,7 +33,7 @@ BARS = {("rag", "new"): (">=", 0.8), ("rag", "seconds"): ("<=", 2.0), ("tuned", 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("project", nargs="?", type=Path, default=DEMO)
+    add_project(parser)
     parser.add_argument("--questions", type=int)
     parser.add_argument("--more", default="")
     options = parser.parse_args()

@@ -20,6 +20,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from inputs import add_project, reader_folder
 from ragraft import pipeline, stages
 from ragraft.context import Context
 from ragraft.evaluate.scorers import holds
@@ -30,7 +31,6 @@ from ragraft.systems import quote
 from ragraft.systems.system import answer
 from ragraft.types import Answer, Example, Failure, Passage, Request
 
-DEMO = Path(__file__).resolve().parent.parent / "examples" / "help-centre"
 READER_SCALES = (1.0, 2.0, 4.0, 8.0)
 READER_WEIGHTS = (0.0, 0.3, 0.6, 0.9)
 PASSAGE_WEIGHTS = (0.0, 0.3, 0.6, 1.0)
@@ -57,11 +57,11 @@ class Remembered:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("project", nargs="?", type=Path, default=DEMO)
-    parser.add_argument("--reader", type=Path, default=span.reader_folder())
+    add_project(parser)
+    parser.add_argument(
+        "--reader", type=reader_folder, default=span.reader_folder(), help="another reader than the packaged one"
+    )
     options = parser.parse_args()
-    if not (options.project / "ragraft.toml").is_file():
-        parser.error(f"{options.project}: no ragraft.toml there; name a project's folder")
     console = Console(width=120)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "project"

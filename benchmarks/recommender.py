@@ -26,6 +26,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from inputs import evaluation_set
 from ragraft import pipeline
 from ragraft.compare.compare import compare
 from ragraft.compare.recommend import recommend
@@ -49,9 +50,9 @@ run = []
 """
 
 
-def intents(data: Path, per_intent: int, table: Table) -> None:
+def intents(per_intent: int, table: Table) -> None:
     by_intent: dict[str, list[str]] = defaultdict(list)
-    with (data / "banking77" / "train.csv").open(encoding="utf-8", newline="") as file:
+    with (evaluation_set("banking77") / "train.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             by_intent[row["category"]].append(row["text"])
     rng = random.Random(SEED)
@@ -265,7 +266,6 @@ def _twins(cases: int, groups: int, seed: int) -> Recommendation:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[2] / "shared" / "data")
     parser.add_argument("--only", choices=("intents", "changes", "null"))
     parser.add_argument("--per-intent", type=int, default=40)
     parser.add_argument("--simulations", type=int, default=200)
@@ -276,7 +276,7 @@ def main() -> None:
     if chosen.only in (None, "changes"):
         changes(table)
     if chosen.only in (None, "intents"):
-        intents(chosen.data, chosen.per_intent, table)
+        intents(chosen.per_intent, table)
     Console(width=160).print(table)
 
 

@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/retrieval.py [--split train]
 
-Reads ../shared/data; writes an index and the embeddings to a temporary folder, or to --cache, where a second run finds them.
+Reads SciFact and LIMIT-small in the folder RAGRAFT_DATA; writes an index and the embeddings to a temporary folder, or to --cache, where a second run finds them.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ import numpy as np
 from ir_measures import R, nDCG
 from numpy.typing import NDArray
 
+from inputs import evaluation_set
 from ragraft.config import ModelsSection, RetrievalSection
 from ragraft.models.load import embedder as load_embedder
 from ragraft.retrieve.index import Entry, Index, search_text
 from ragraft.retrieve.search import search
 from ragraft.types import EVERYONE, Chunk, Document, Passage, Reader
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 READER = Reader(user="benchmark")
 Run = dict[str, dict[str, float]]
 
@@ -53,7 +53,7 @@ def collection(name: str, split: str, cache: Path) -> Collection:
             tokens=0,
             readers=(EVERYONE,),
         )
-        for r in lines(DATA / name / "corpus.jsonl")
+        for r in lines(evaluation_set(name) / "corpus.jsonl")
     ]
     vectors = cached(cache / f"{name}-corpus.npy", lambda: embedder.embed([search_text(c) for c in chunks]))
     index = Index.open(
@@ -74,10 +74,10 @@ def collection(name: str, split: str, cache: Path) -> Collection:
         ]
     )
     relevant: dict[str, dict[str, int]] = {}
-    for line in (DATA / name / "qrels" / f"{split}.tsv").read_text().splitlines()[1:]:
+    for line in (evaluation_set(name) / "qrels" / f"{split}.tsv").read_text().splitlines()[1:]:
         query, document, grade = line.split("\t")
         relevant.setdefault(query, {})[document] = int(grade)
-    rows = lines(DATA / name / "queries.jsonl")
+    rows = lines(evaluation_set(name) / "queries.jsonl")
     asked = cached(cache / f"{name}-queries.npy", lambda: embedder.embed([r["text"] for r in rows], queries=True))
     kept = [i for i, r in enumerate(rows) if r["_id"] in relevant]
     return Collection(index, [rows[i]["_id"] for i in kept], [rows[i]["text"] for i in kept], asked[kept], relevant)

@@ -1,6 +1,6 @@
-"""Every arm on squad-13: real questions over real paragraphs. In: the data sets' folder. Out: the comparison on the screen.
+"""Every arm on squad-13: real questions over real paragraphs. In: the set, in the folder RAGRAFT_DATA. Out: the comparison on the screen.
 
-    .venv/bin/python benchmarks/squad.py [--data ../shared/data] [--articles 13] [--questions 80]
+    .venv/bin/python benchmarks/squad.py [--articles 13] [--questions 80]
 
 Each paragraph is a document; questions are grouped by article, so test articles are never trained on. `--questions` are drawn per
 article by seed. A fact is any of the annotators' answers. The numbers are reported as they are: nothing is tuned here.
@@ -17,6 +17,7 @@ from pathlib import Path
 from rich.console import Console
 
 import ragraft
+from inputs import evaluation_set
 from ragraft.compare.terminal import print_report
 
 CONFIG = """
@@ -34,8 +35,8 @@ max_new_tokens = 32
 
 
 def make(folder: Path, data: Path, articles: int, questions: int) -> None:
-    documents = [json.loads(line) for line in (data / "squad-13" / "documents.jsonl").open(encoding="utf-8")]
-    examples = [json.loads(line) for line in (data / "squad-13" / "examples.jsonl").open(encoding="utf-8")]
+    documents = [json.loads(line) for line in (data / "documents.jsonl").open(encoding="utf-8")]
+    examples = [json.loads(line) for line in (data / "examples.jsonl").open(encoding="utf-8")]
     groups = sorted({e["group"] for e in examples})[:articles]
     (folder / "documents").mkdir(parents=True)
     for d in documents:
@@ -61,13 +62,12 @@ def make(folder: Path, data: Path, articles: int, questions: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[2] / "shared" / "data")
     parser.add_argument("--articles", type=int, default=13)
     parser.add_argument("--questions", type=int, default=60)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "squad"
-        make(folder, options.data, options.articles, options.questions)
+        make(folder, evaluation_set("squad-13"), options.articles, options.questions)
         print_report(ragraft.open(folder).compare().report, Console(width=100))
 
 

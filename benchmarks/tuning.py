@@ -21,11 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from inputs import corpus_file
 from ragraft.config import TuningSection
 from ragraft.tune import lora, rows
 from ragraft.types import Chunk, Example, Passage, TrainingRow
 
-CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus" / "squad-25.jsonl.xz"
 SEED = 7
 
 
@@ -159,7 +159,7 @@ def encode(tokenizer: Any, row: TrainingRow, config: TuningSection) -> dict[str,
 
 def made(kind: str, n: int) -> list[TrainingRow]:
     """Rows from one question a paragraph; the distractors are paragraphs of the same article."""
-    with lzma.open(CORPUS, "rt", encoding="utf-8") as file:
+    with lzma.open(corpus_file("squad-25.jsonl.xz"), "rt", encoding="utf-8") as file:
         paragraphs = [json.loads(line) for line in file]
     order = random.Random(SEED)
     order.shuffle(paragraphs)

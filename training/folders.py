@@ -24,5 +24,6 @@ def holding(*names: str, remedy: str) -> Callable[[str], Path]:
 corpus = holding("squad-25.jsonl.xz", "wikipedia-1.jsonl.xz", remedy="name the folder of the corpus")
 tokenizer = holding("tokenizer.json", remedy="training/pocket_tokenizer.py makes one")
 model = holding("config.json", WEIGHTS, remedy="name a model directory, such as RUN/model")
+reader = holding("config.json", "adapter.safetensors", remedy="training/reader_export.py makes them")
 shards = holding("shard-*.npz", remedy="training/pocket_pack.py makes them")
 reader_rows = holding("human.npz", "dev.jsonl", remedy="training/reader_data.py makes them")
