@@ -157,7 +157,7 @@ _FOUND_FIRST = 0.7
 def condensed(case: Case, rng: random.Random) -> tuple[Case, ...]:
     """Each question of `case` by itself, over the few sentences of the passages that are most like it: what `[retrieval] sentences` shows.
 
-    Passages come in the order of their best sentence, the sentences of one in its own order. Likeness is the share of the question's words,
+    Passages, and the sentences of each, come best first, as in `systems.compress`. Likeness is the share of the question's words,
     the rarer in these passages the heavier, with noise. An answer whose sentence is not among the best is refused.
     """
     parts = [(n, head, s) for n, p in enumerate(case.passages) for head, s in _parts(p)]
@@ -192,7 +192,7 @@ def _condensed(
     passages = [
         passage(
             next(parts[i][1] for i in best if parts[i][0] == n),
-            " ".join(parts[i][2] for i in sorted(best) if parts[i][0] == n),
+            " ".join(parts[i][2] for i in best if parts[i][0] == n),
         )
         for n in order
     ]

@@ -227,6 +227,16 @@ def test_an_excerpt_holds_its_answer_or_the_question_is_refused(sources: data_ro
     assert refused > 4
 
 
+def test_an_excerpt_stands_best_sentence_first(sources: data_rows.Sources, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data_rows, "_FOUND_FIRST", 1.0)
+    wholes = (data_rows.helpdesk(random.Random(seed)) for seed in range(20))
+    made = [case for whole in wholes for case in data_rows.condensed(whole, random.Random(3))]
+    answered = [(case.passages[0], *case.asked) for case in made if case.asked[0].passage is not None]
+    assert len(answered) > 20
+    assert all(item.passage == 0 for _, item in answered)
+    assert all(item.sentence in sentences(text.partition(": ")[2])[0] for text, item in answered)
+
+
 def test_answers_cite_the_passage_that_holds_them(sources: data_rows.Sources) -> None:
     refused = cited = 0
     for seed in range(40):
