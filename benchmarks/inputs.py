@@ -10,33 +10,37 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "training"))
 
-from folders import holding  # noqa: E402
-from folders import reader as reader_folder  # noqa: E402
+import folders  # noqa: E402
 
-__all__ = ["DEMO", "ROOT", "add_project", "corpus_file", "evaluation_set", "reader_folder"]
+from ragraft.models.span import reader_folder  # noqa: E402
+
+SHARED = ROOT.parent / "shared"
 DEMO = ROOT / "examples" / "help-centre"
 
 
 def evaluation_set(name: str) -> Path:
     """The folder of one evaluation set; docs/log.md tells where each comes from. Raises SystemExit with one line where it is missing."""
-    return _there("RAGRAFT_DATA", "data", name, "evaluation sets")
+    folder = Path(os.environ.get("RAGRAFT_DATA") or SHARED / "data") / name
+    if not folder.is_dir():
+        raise SystemExit(f"{folder}: not there; RAGRAFT_DATA names the folder of the evaluation sets")
+    return folder
 
 
-def corpus_file(name: str) -> Path:
-    """A file of the corpus that the packaged models are trained on. Raises SystemExit with one line where it is missing."""
-    return _there("RAGRAFT_CORPUS", "corpus", name, "corpus")
-
-
-def _there(variable: str, default: str, name: str, what: str) -> Path:
-    path = Path(os.environ.get(variable) or ROOT.parent / "shared" / default) / name
-    if not path.exists():
-        raise SystemExit(f"{path}: not there; {variable} names the folder of the {what}")
-    return path
+def add_corpus(parser: argparse.ArgumentParser) -> None:
+    """`--corpus`: the folder of the texts that the packaged models are trained on."""
+    parser.add_argument("--corpus", type=folders.corpus, default=str(SHARED / "corpus"), help="folder of the corpus")
 
 
 def add_project(parser: argparse.ArgumentParser) -> None:
     """A project's folder; the demo's if none is named."""
-    kind = holding("ragraft.toml", remedy="name a project's folder")
+    kind = folders.holding("ragraft.toml", remedy="name a project's folder")
     parser.add_argument(
         "project", nargs="?", type=kind, default=DEMO, help="a project's folder; the demo's if not named"
+    )
+
+
+def add_reader(parser: argparse.ArgumentParser) -> None:
+    """`--reader`: a folder of the make of the packaged span reader, which it is if none is named."""
+    parser.add_argument(
+        "--reader", type=folders.reader, default=reader_folder(), help="another reader than the packaged one"
     )

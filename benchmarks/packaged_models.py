@@ -32,7 +32,7 @@ import data_rows  # noqa: E402
 import folders  # noqa: E402
 from pocket_pack import load_sources  # noqa: E402
 
-from inputs import evaluation_set  # noqa: E402
+from inputs import add_corpus, evaluation_set  # noqa: E402
 from ragraft.config import TuningSection  # noqa: E402
 from ragraft.evaluate.scorers import holds, token_f1  # noqa: E402
 from ragraft.models.local import LocalGenerator, load_generator  # noqa: E402
@@ -262,7 +262,7 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("models", nargs="*", type=folders.model)
-    parser.add_argument("--corpus", type=folders.corpus, default=str(ROOT.parent / "shared" / "corpus"))
+    add_corpus(parser)
     parser.add_argument("--only", type=parts, default="rules,squad,bytes,speed", help=f"of {','.join(PARTS)}")
     parser.add_argument("--questions", type=int, default=150)
     parser.add_argument("--facts", type=int, default=200)

@@ -1,6 +1,6 @@
 """What the packaged `reader` does on squad-13 (human questions, 13 articles that its training did not hold), beside the figures asked.
 
-Run: `python benchmarks/packaged_reader.py [--n 1000] [--folder FOLDER]`. Prints one table. The wrong paragraphs are, once, three of the same
+Run: `python benchmarks/packaged_reader.py [--n 1000] [--reader FOLDER]`. Prints one table. The wrong paragraphs are, once, three of the same
 article drawn by seed and, once, the three that tf-idf ranks first for the question among all wrong paragraphs of the 13 articles.
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from inputs import evaluation_set, reader_folder
+from inputs import add_reader, evaluation_set
 from ragraft.evaluate.scorers import token_f1
 from ragraft.models import span
 
@@ -58,11 +58,11 @@ def picking(gold: np.ndarray, wrong: np.ndarray) -> tuple[float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--n", type=int, default=1000)
-    parser.add_argument("--folder", type=reader_folder, default=span.reader_folder())
+    add_reader(parser)
     args = parser.parse_args()
     data, rng = evaluation_set("squad-13"), Random(3)
     documents, questions = lines(data / "documents.jsonl"), rng.sample(lines(data / "examples.jsonl"), args.n)
-    reader = span.load_reader(args.folder)
+    reader = span.load_reader(args.reader)
     place = {d["id"]: i for i, d in enumerate(documents)}
 
     def ask(choice: list[list[int]]) -> list[span.Span]:
@@ -104,7 +104,7 @@ def main() -> None:
             f"{(best < reader.threshold).mean():.3f}",
         )
     table.add_row("pairs a second", "20", f"{rate:.0f}")
-    table.add_row("size, MB", "6", f"{sum(f.stat().st_size for f in args.folder.iterdir()) / 1e6:.2f}")
+    table.add_row("size, MB", "6", f"{sum(f.stat().st_size for f in args.reader.iterdir()) / 1e6:.2f}")
     Console(width=110).print(table)
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from inputs import add_project, reader_folder
+from inputs import add_project, add_reader
 from ragraft import pipeline, stages
 from ragraft.context import Context
 from ragraft.evaluate.scorers import holds
@@ -58,9 +58,7 @@ class Remembered:
 def main() -> None:
     parser = argparse.ArgumentParser()
     add_project(parser)
-    parser.add_argument(
-        "--reader", type=reader_folder, default=span.reader_folder(), help="another reader than the packaged one"
-    )
+    add_reader(parser)
     options = parser.parse_args()
     console = Console(width=120)
     with tempfile.TemporaryDirectory() as place:

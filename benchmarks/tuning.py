@@ -1,6 +1,6 @@
 """Tuning speed: `ragraft.tune.lora` against a plain fp32 transformers `Trainer` on the same rows. Prints a table.
 
-In: ../shared/corpus/squad-25.jsonl.xz (training questions; no evaluation set is read). Both sides train the same LoRA
+In: squad-25.jsonl.xz of the corpus (training questions; no evaluation set is read). Both sides train the same LoRA
 shape on the same rows for the same epochs with the same optimizer, schedule and batch of rows, in turn, in one
 process. Tokens are those of the rows, padding left out. Seconds are given twice: by the clock, and as processor
 time, which other programs on the machine disturb less.
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from inputs import corpus_file
+from inputs import add_corpus
 from ragraft.config import TuningSection
 from ragraft.tune import lora, rows
 from ragraft.types import Chunk, Example, Passage, TrainingRow
@@ -45,17 +45,18 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=2, help="rounds of both sides in turn")
     parser.add_argument("--base", default="pocket")
     parser.add_argument("--kind", choices=("closed-book", "raft", "both"), default="both")
+    add_corpus(parser)
     options = parser.parse_args()
     import torch
 
     torch.set_num_threads(options.threads)
     config = TuningSection(epochs=options.epochs, raft_epochs=options.epochs, patience=options.epochs, max_tokens=2048)
-    warm = made("closed-book", 10)
+    warm = made(options.corpus, "closed-book", 10)
     for side in (ours, plain):
         side(warm[:8], warm[8:], options.base, config)
     print(f"{'rows':12} {'side':8} {'tokens/s':>9} {'per cpu-s':>9} {'dev loss':>9}   n, threads")
     for kind in ("closed-book", "raft") if options.kind == "both" else (options.kind,):
-        data = made(kind, options.rows)
+        data = made(options.corpus, kind, options.rows)
         cut = len(data) * 4 // 5
         rounds = [
             [side(data[:cut], data[cut:], options.base, config) for side in (ours, plain)]
@@ -157,9 +158,9 @@ def encode(tokenizer: Any, row: TrainingRow, config: TuningSection) -> dict[str,
     return {"input_ids": tokens.input_ids, "labels": tokens.labels, "attention_mask": [1] * len(tokens.input_ids)}
 
 
-def made(kind: str, n: int) -> list[TrainingRow]:
+def made(corpus: Path, kind: str, n: int) -> list[TrainingRow]:
     """Rows from one question a paragraph; the distractors are paragraphs of the same article."""
-    with lzma.open(corpus_file("squad-25.jsonl.xz"), "rt", encoding="utf-8") as file:
+    with lzma.open(corpus / "squad-25.jsonl.xz", "rt", encoding="utf-8") as file:
         paragraphs = [json.loads(line) for line in file]
     order = random.Random(SEED)
     order.shuffle(paragraphs)

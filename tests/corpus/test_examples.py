@@ -120,6 +120,8 @@ def test_no_examples_says_how_to_make_some(tmp_path: Path) -> None:
             loaded(tmp_path, text)
     with pytest.raises(DataError, match="no such file; write one"):
         load(tmp_path / "none.jsonl", skip_bad_lines=False)
+    with pytest.raises(DataError, match="a folder, not a file; write one"):
+        load(tmp_path, skip_bad_lines=False)
     with pytest.raises(DataError, match="no usable example in its 1 lines"):
         loaded(tmp_path, "{", skip=True)
     (tmp_path / "latin.jsonl").write_bytes(b'{"question": "\xe9"}')

@@ -156,6 +156,8 @@ def _read(path: Path) -> str:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise _none(path, "no such file") from None
+    except IsADirectoryError:
+        raise _none(path, "a folder, not a file") from None
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 (byte {error.start}): save it as UTF-8") from error
     except OSError as error:
